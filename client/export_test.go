@@ -3,6 +3,7 @@ package client
 import (
 	"encoding/asn1"
 	"encoding/hex"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -10,6 +11,12 @@ import (
 
 // DecodeBasic is decodeBasic, for the differential fuzz test.
 func DecodeBasic(header string) (id, secret string, ok bool) { return decodeBasic(header) }
+
+// CutPlain is cutPlain, for the differential fuzz test.
+func CutPlain(raw string) (u url.URL, ok bool) {
+	ok = cutPlain(raw, &u)
+	return u, ok
+}
 
 // DN is a parsed distinguished name, for the fuzz tests.
 type DN struct{ name distinguishedName }

@@ -181,6 +181,35 @@ func FuzzCheckURI(f *testing.F) {
 	})
 }
 
+// FuzzPlainURI: what is read without url.Parse is read by url.Parse in the same way.
+func FuzzPlainURI(f *testing.F) {
+	for _, uris := range rejectedURIs {
+		for _, uri := range uris {
+			f.Add(uri)
+		}
+	}
+	for _, uri := range []string{callback, withArgs, "https://rp.example.no", "https://rp.example.no//a", "http://127.0.0.1/cb", "https:///cb", "https://-/~._", "https://a:1/cb"} {
+		f.Add(uri)
+	}
+	f.Fuzz(func(t *testing.T, raw string) {
+		u, ok := client.CutPlain(raw)
+		if !ok {
+			return
+		}
+		parsed, err := url.Parse(raw)
+		require.NoError(t, err)
+		require.Equal(t, *parsed, u)
+		require.Equal(t, raw, parsed.String())
+	})
+}
+
+// TestPlainURI: the usual form of a redirect URI is read without url.Parse.
+func TestPlainURI(t *testing.T) {
+	t.Parallel()
+	_, ok := client.CutPlain(callback)
+	require.True(t, ok)
+}
+
 func cleanDots(path string) string {
 	for segment := range strings.SplitSeq(path, "/") {
 		if segment == "." || segment == ".." {

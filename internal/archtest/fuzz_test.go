@@ -105,6 +105,7 @@ var fuzzedElse = map[string]string{
 	"client.FuzzAssertionX5C":                "the x5c of client assertions",
 	"client.FuzzCheckURI":                    "redirect URIs of registrations",
 	"client.FuzzMatchRedirectURI":            "redirect_uri",
+	"client.FuzzPlainURI":                    "redirect URIs of registrations",
 	"client.FuzzSubjectDN":                   "the subject of a certificate",
 	"digdir/altinn.FuzzBearer":               "the Authorization header field of an exchange",
 	"digdir/altinn.FuzzClaims":               "claims of tokens to exchange",
