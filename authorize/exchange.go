@@ -13,6 +13,7 @@ import (
 
 	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/client"
+	"github.com/portner-go/portner/internal/commit"
 	"github.com/portner-go/portner/internal/httpx"
 	"github.com/portner-go/portner/scope"
 	"github.com/portner-go/portner/session"
@@ -81,10 +82,10 @@ func (e *Endpoint) countRequest(ctx context.Context, x *exchange, sess *storage.
 	if sess == nil || x.counted {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), commitTimeout)
-	defer cancel()
-	if err := e.cfg.Sessions.CountRequest(ctx, sess, x.now); err != nil {
-		e.log.Fault(ctx, err, httpx.NewCorrelationID(), x.now)
+	commitCtx := commit.New(ctx, commitTimeout)
+	defer commitCtx.Cancel()
+	if err := e.cfg.Sessions.CountRequest(commitCtx, sess, x.now); err != nil {
+		e.log.Fault(commitCtx, err, httpx.NewCorrelationID(), x.now)
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/client"
+	"github.com/portner-go/portner/internal/commit"
 	"github.com/portner-go/portner/internal/httpx"
 	"github.com/portner-go/portner/internal/seal"
 	"github.com/portner-go/portner/scope"
@@ -34,8 +35,8 @@ func (e *Endpoint) issue(ctx context.Context, x *exchange, sess *storage.Session
 	if refused != nil {
 		return e.refuse(ctx, x, refused)
 	}
-	commitCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), commitTimeout)
-	defer cancel()
+	commitCtx := commit.New(ctx, commitTimeout)
+	defer commitCtx.Cancel()
 	o := e.newOutcome(x, sess, code, grant, given)
 	var response *Decision
 	var err error
@@ -174,9 +175,9 @@ func (x *exchange) consentKey(sess *storage.Session) storage.ConsentKey {
 
 // deny stores that the user denied the request. The scopes that the answer declines are withdrawn.
 func (e *Endpoint) deny(ctx context.Context, x *exchange, sess *storage.Session, given *scope.Answer) *refusal {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), commitTimeout)
-	defer cancel()
-	return e.finish(ctx, x, storage.Outcome{
+	commitCtx := commit.New(ctx, commitTimeout)
+	defer commitCtx.Cancel()
+	return e.finish(commitCtx, x, storage.Outcome{
 		RequestID: x.requestID(), Consents: x.consentKey(sess), Declined: declined(given),
 		RetainTo: x.now.Add(max(minRetention, e.cfg.PendingLifetime)),
 	})

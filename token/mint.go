@@ -11,6 +11,7 @@ import (
 
 	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/client"
+	"github.com/portner-go/portner/internal/commit"
 	"github.com/portner-go/portner/internal/seal"
 	"github.com/portner-go/portner/scope"
 	"github.com/portner-go/portner/session"
@@ -205,9 +206,9 @@ var errCollision = errors.New("random identifiers collide")
 
 // runToEnd runs one state change to its end, even if the peer disconnects.
 func runToEnd(ctx context.Context, change func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), commitTimeout)
-	defer cancel()
-	return change(ctx)
+	commitCtx := commit.New(ctx, commitTimeout)
+	defer commitCtx.Cancel()
+	return change(commitCtx)
 }
 
 // prepare makes and signs the tokens. It stores nothing.

@@ -11,7 +11,7 @@ var (
 	l0       = append([]string{"storage"}, policies...)
 	l1       = []string{"session", "client", "keyset", "rar", "dpop"}
 	l2       = []string{"authorize", "token", "logout", "discovery", "resource"}
-	helpers  = []string{"internal/audit", "internal/display", "internal/fields", "internal/httpx", "internal/jose", "internal/protection", "internal/requested", "internal/seal"}
+	helpers  = []string{"internal/audit", "internal/commit", "internal/display", "internal/fields", "internal/httpx", "internal/jose", "internal/protection", "internal/requested", "internal/seal"}
 )
 
 // standins are the servers that portnertest runs, and the reader of their configuration files.
@@ -49,6 +49,7 @@ func layers() map[string]rule {
 		"internal/audit":      {own: l0},
 		"internal/bound":      {own: concat(l0, []string{"dpop", "internal/httpx", "internal/jose"})}, // for the packages of L2 and L3
 		"internal/canary":     {own: []string{".", "norway"}, testing: true},
+		"internal/commit":     {},
 		"internal/display":    {},
 		"internal/explore":    {own: concat(l0, l1, l2, []string{"provider"}), testing: true}, // for the interfaces of stores
 		"internal/fields":     {own: []string{"."}},
@@ -130,6 +131,7 @@ var excused = map[excuse]string{
 	{"logout/endpoint.go", "template"}:         "a registered post_logout_redirect_uri; html/template rejects the custom scheme of a native client",
 	{"internal/history/batch.go", "math/rand"}: "a seed repeats the calls of a test",
 	{"internal/standin/secrets.go", "seal"}:    "secrets of a program for its own pseudonyms: nothing is sealed with them",
+	{"internal/commit/commit.go", "clock"}:     "the deadline of a context is one of real time, as in package context",
 	{"internal/history/history.go", "clock"}:   "calls are ordered by when they were made, whatever now they pass down",
 }
 

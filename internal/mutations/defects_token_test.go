@@ -129,8 +129,8 @@ var codeDefects = []defect{
 	},
 	{
 		"an outcome is stored when the browser has gone only if it was quick", "authorize/issue.go",
-		"commitCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), commitTimeout)",
-		"commitCtx, cancel := context.WithTimeout(ctx, commitTimeout)",
+		"commitCtx := commit.New(ctx, commitTimeout)\n\tdefer commitCtx.Cancel()\n\to := e.newOutcome(",
+		"commitCtx, cancel := context.WithTimeout(ctx, commitTimeout)\n\tdefer cancel()\n\to := e.newOutcome(",
 		nil,
 	},
 	{
