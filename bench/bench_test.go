@@ -175,6 +175,71 @@ func TestStderr(t *testing.T) {
 	}
 }
 
+// TestSecondRedemption redeems codes twice, one redemption after the other.
+func TestSecondRedemption(t *testing.T) {
+	t.Parallel()
+	all, err := keys()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range []subject{portnerSubject(), zitadel(), fositeSubject(), {name: luikyv}} {
+		if s.open == nil {
+			if s, err = find(s.name); err != nil {
+				continue // not in this build
+			}
+		}
+		c := child{subject: s}
+		if _, err := c.open(settings{Op: opExchange, Alg: es256, Key: all[es256], ClientKey: all["client"]}); err != nil {
+			t.Fatal(err)
+		}
+		calls, err := c.prepare(1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, want := range []int{http.StatusOK, http.StatusBadRequest} {
+			var a answer
+			if err := c.party.via.do(&calls[0], &a); err != nil {
+				t.Fatal(err)
+			}
+			if a.Status != want {
+				t.Errorf("%s: status %d, not %d: %s", s.name, a.Status, want, a.Body)
+			}
+		}
+	}
+}
+
+// TestNoVariant verifies that a run goes on without a subject whose program cannot be built, and says why.
+func TestNoVariant(t *testing.T) {
+	t.Chdir(t.TempDir())
+	b := &bench{log: io.Discard}
+	ran, err := b.runVariant(nil)
+	if ran || err != nil {
+		t.Fatal(ran, err)
+	}
+	if _, err := find(luikyv); err == nil {
+		return // the variant does not build itself
+	}
+	if text := (&results{lost: b.lost}).markdown(); !strings.Contains(text, "\n- luikyv/go-oidc: not measured, because go: ") {
+		t.Error(text)
+	}
+}
+
+// TestReason verifies which line of the go command is the reason, and that it has no address.
+func TestReason(t *testing.T) {
+	t.Parallel()
+	for out, want := range map[string]string{
+		"": "",
+		"go: downloading a v1.0.0\n# b\nc.go:1: d\n": "c.go:1: d",
+		"a.go:9:2: missing go.sum entry; to add:\n":  "a.go:9:2: missing go.sum entry",
+		"go: downloading a v1.0.0\nb.go:2:8: a@v1.0.0: reading https://proxy.example/a/@v/v1.0.0.zip: 403 Forbidden\n\tserver response: no\n": "b.go:2:8: a@v1.0.0: 403 Forbidden",
+		"a@v1.0.0: Get \"http://proxy.example/a/@v/v1.0.0.mod\": refused.\n":                                                                  "a@v1.0.0: refused",
+	} {
+		if got := reasonOf(out); got != want {
+			t.Errorf("%q: %q, not %q", out, got, want)
+		}
+	}
+}
+
 // TestQuantile compares quantiles with values computed by hand.
 func TestQuantile(t *testing.T) {
 	t.Parallel()

@@ -29,6 +29,10 @@ func main() {
 	only := flag.String("only", strings.Join(sections, ","), "sections")
 	docs := flag.String("docs", "", "folder whose performance.md and performance.svg are written; if empty, the tables are printed only")
 	flag.Parse()
+	if ran, err := b.runVariant(os.Args[1:]); ran || err != nil {
+		exit(err)
+		return
+	}
 	exit(b.run(strings.Split(*only, ","), *docs))
 }
 

@@ -14,7 +14,7 @@ type bench struct {
 	blocks  int
 	entries int // of the large store
 	keys    map[string][]byte
-	lost    []string // processes of peers that ended
+	lost    []string // what could not be measured, and why
 	log     io.Writer
 }
 

@@ -18,7 +18,7 @@ type results struct {
 	heap       map[string]residue
 	cores      []comparison
 	sizes      []comparison
-	lost       []string // processes of peers that ended
+	lost       []string // what could not be measured, and why
 }
 
 func (r *results) row(op, alg string) *row {
@@ -197,7 +197,7 @@ func (r *results) writeReasons(w *strings.Builder) {
 			fmt.Fprintf(w, "- %s: %s: %s.\n", s.name, strings.Join(slices.Sorted(slices.Values(byReason[reason])), "; "), reason)
 		}
 	}
-	for _, text := range slices.Concat(r.lost, unavailable) {
+	for _, text := range r.lost {
 		fmt.Fprintf(w, "- %s.\n", text)
 	}
 }
