@@ -120,7 +120,7 @@ func (x *redemption) redeem(ctx context.Context) (*Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	res, err := x.issue(ctx, in, x.Now, func(ctx context.Context, issue *storage.Issuance) error {
+	res, err := x.issue(ctx, &in, x.Now, func(ctx context.Context, issue *storage.Issuance) error {
 		return x.cfg.Store.RedeemCode(ctx, x.hash, issue, x.Now)
 	})
 	switch {
@@ -135,18 +135,18 @@ func (x *redemption) redeem(ctx context.Context) (*Response, error) {
 }
 
 // prepare evaluates again what may have changed since the login.
-func (x *redemption) prepare(ctx context.Context) (*issuance, error) {
+func (x *redemption) prepare(ctx context.Context) (in issuance, err error) {
 	g := x.code.Grant
 	plan, err := x.narrow(nil, &g, x.Client.Client)
 	if errors.Is(err, scope.ErrNothingLeft) {
-		return nil, refuse(portner.InvalidScope, "None of the scopes may be used any more.", "scope_withdrawn")
+		return in, refuse(portner.InvalidScope, "None of the scopes may be used any more.", "scope_withdrawn")
 	} else if err != nil {
-		return nil, err
+		return in, err
 	}
 	g.Pseudonymous = plan.Pseudonymous
 	granted, err := resources(x.Form.All("resource"), &g)
 	if err != nil {
-		return nil, err
+		return in, err
 	}
 	live, err := x.check(ctx, &g, x.Client.Client, x.Now)
 	var details json.RawMessage
@@ -154,11 +154,11 @@ func (x *redemption) prepare(ctx context.Context) (*issuance, error) {
 		details, err = x.details(ctx, x.Request, &g, &live, plan.TokenType == scope.Opaque, x.cfg.AuthorizationDetails.Redeem)
 	}
 	if reason, is := ended(err); is {
-		return nil, x.burn(ctx, &cause{Event: portner.EventRefused, Reason: reason, GrantID: g.ID})
+		return in, x.burn(ctx, &cause{Event: portner.EventRefused, Reason: reason, GrantID: g.ID})
 	} else if err != nil {
-		return nil, err
+		return in, err
 	}
-	return &issuance{user: live.user, consentEnd: live.consentEnd, Contents: Contents{
+	return issuance{user: live.user, consentEnd: live.consentEnd, Contents: Contents{
 		Client: x.Client, Grant: g, Identity: live.identity, Plan: plan, Resources: granted, AuthorizationDetails: details,
 		IDToken: plan.OpenID, Nonce: x.code.Nonce, Refresh: x.Client.HasGrant(client.RefreshToken),
 	}}, nil

@@ -114,7 +114,7 @@ func (x *refreshing) renew(ctx context.Context, next rotation) (*Response, error
 	if err != nil {
 		return nil, err
 	}
-	res, err := x.issue(ctx, in, x.Now, func(ctx context.Context, issue *storage.Issuance) error {
+	res, err := x.issue(ctx, &in, x.Now, func(ctx context.Context, issue *storage.Issuance) error {
 		return x.cfg.Store.RotateRefreshToken(ctx, x.hash, issue, x.cfg.RotationGrace, x.Now)
 	})
 	switch {
@@ -129,14 +129,14 @@ func (x *refreshing) renew(ctx context.Context, next rotation) (*Response, error
 }
 
 // prepare evaluates again what may have changed since the last token.
-func (x *refreshing) prepare(ctx context.Context, next rotation) (*issuance, error) {
+func (x *refreshing) prepare(ctx context.Context, next rotation) (in issuance, err error) {
 	plan, err := x.plan(ctx)
 	if err != nil {
-		return nil, err
+		return in, err
 	}
 	granted, err := resources(x.Form.All("resource"), &x.grant)
 	if err != nil {
-		return nil, err
+		return in, err
 	}
 	live, err := x.check(ctx, &x.grant, x.Client.Client, x.Now)
 	var details json.RawMessage
@@ -144,12 +144,12 @@ func (x *refreshing) prepare(ctx context.Context, next rotation) (*issuance, err
 		details, err = x.details(ctx, x.Request, &x.grant, &live, plan.TokenType == scope.Opaque, x.cfg.AuthorizationDetails.Refresh)
 	}
 	if reason, is := ended(err); is {
-		return nil, x.end(ctx, reason)
+		return in, x.end(ctx, reason)
 	} else if err != nil {
-		return nil, err
+		return in, err
 	}
 	// OIDC Core §12.2: no nonce, and the auth_time of the login.
-	return &issuance{user: live.user, consentEnd: live.consentEnd, rotated: next, Contents: Contents{
+	return issuance{user: live.user, consentEnd: live.consentEnd, rotated: next, Contents: Contents{
 		Client: x.Client, Grant: x.grant, Identity: live.identity, Plan: plan, Resources: granted, AuthorizationDetails: details,
 		IDToken: plan.OpenID && x.cfg.IDTokenOnRefresh, Refresh: true,
 	}}, nil
