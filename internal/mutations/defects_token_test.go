@@ -74,15 +74,15 @@ var codeDefects = []defect{
 	{
 		"the end of a login does not end its codes", "token/code.go",
 		`if reason, is := ended(err); is {
-		return nil, x.burn(`,
+		return in, x.burn(`,
 		`if reason, is := ended(err); is && reason == "" {
-		return nil, x.burn(`,
+		return in, x.burn(`,
 		nil,
 	},
 	{
 		"a code whose grant ended stays valid", "token/code.go",
-		"return nil, x.burn(ctx, &cause{Event: portner.EventRefused, Reason: reason, GrantID: g.ID})",
-		"return nil, invalidGrant(portner.EventRefused, reason, g.ID)",
+		"return in, x.burn(ctx, &cause{Event: portner.EventRefused, Reason: reason, GrantID: g.ID})",
+		"return in, invalidGrant(portner.EventRefused, reason, g.ID)",
 		nil,
 	},
 	{
