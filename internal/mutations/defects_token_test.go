@@ -237,9 +237,9 @@ var refreshDefects = []defect{
 	{
 		"the end of a login does not end its refresh tokens", "token/refresh.go",
 		`if reason, is := ended(err); is {
-		return nil, x.end`,
+		return in, x.end`,
 		`if reason, is := ended(err); is && reason == "" {
-		return nil, x.end`,
+		return in, x.end`,
 		nil,
 	},
 	{
