@@ -95,5 +95,7 @@ func (e *Endpoint) Authorize(ctx context.Context, r Request) *Decision {
 // ServeHTTP adapts Authorize to net/http.
 func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	req, err := RequestFrom(w, r)
-	httpx.WriteBody(w, e.authorize(r.Context(), e.newExchange(req, w.Header()), err).render())
+	x := e.newExchange(req, w.Header())
+	x.written = true
+	httpx.WriteBody(w, e.authorize(r.Context(), x, err).render())
 }

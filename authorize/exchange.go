@@ -36,6 +36,7 @@ type exchange struct {
 	presented  *storage.Session // of the browser, once it was read: each request reads it once
 	read       bool             // presented is set
 	interacted bool             // a page was shown, so a login since receivedAt was made for this request
+	written    bool             // the Decision is written only: the redirect to a page needs no Pending
 	// consentedAt is when the latest of the remembered consents was given, which may be after now on a node whose clock runs behind.
 	consentedAt time.Time
 
@@ -258,6 +259,9 @@ func (e *Endpoint) interact(ctx context.Context, x *exchange, n next, sess *stor
 	}
 	setPageHeaders(x.header)
 	x.interacted = true
+	if x.written {
+		return e.redirect(x, Redirect{URL: e.pageURL(x.step, sealed)})
+	}
 	return e.result(x, Decision{Interaction: e.newPending(x, sealed, sess, f)})
 }
 

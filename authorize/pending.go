@@ -138,9 +138,9 @@ func cloneDetails(all []rar.Shown) []rar.Shown {
 	return all
 }
 
-// pageURL returns the URL of the host's page for the step.
-func (p *Pending) pageURL() string {
-	return httpx.AppendQuery(p.endpoint.cfg.Pages.path(p.x.step), RequestField, p.Sealed)
+// pageURL returns the URL of the host's page for a step of a pending request.
+func (e *Endpoint) pageURL(step Step, sealed string) string {
+	return httpx.AppendQuery(e.cfg.Pages.path(step), RequestField, sealed)
 }
 
 // CSRF returns the value of the form field CSRFField. It proves that the page was shown to this browser, with these texts.
