@@ -18,8 +18,9 @@ import (
 type browserCookie struct{ prefix, attributes string }
 
 const (
-	// browserTag is the number of bytes of the hash in the name of the cookie.
+	// browserTag is the number of bytes of the hash in the name of the cookie, and tagSize the length of their text.
 	browserTag = 6
+	tagSize    = browserTag * 4 / 3
 	// maxBrowserCookies bounds the cookies that a browser keeps. There is one for each request that it sent without one.
 	maxBrowserCookies = 32
 )
@@ -34,9 +35,16 @@ func newBrowserCookie(origin, path string) browserCookie {
 	return browserCookie{name + "+", "; Path=/; HttpOnly; SameSite=Lax"}
 }
 
-// name returns the name of the cookie whose value has a hash.
-func (c browserCookie) name(hash storage.Hash) string {
-	return c.prefix + base64.RawURLEncoding.EncodeToString(hash[:browserTag])
+// tag returns the end of the name of the cookie whose value has a hash.
+func tag(hash *storage.Hash) (text [tagSize]byte) {
+	base64.RawURLEncoding.Encode(text[:], hash[:browserTag])
+	return text
+}
+
+// isNamed reports whether name is that of the cookie whose value has a hash. The name is one that all yields.
+func (c browserCookie) isNamed(name string, hash *storage.Hash) bool {
+	want := tag(hash)
+	return name[len(c.prefix):] == string(want[:])
 }
 
 // all yields name and value of the cookies of this provider that the browser sent.
@@ -50,31 +58,43 @@ func (c browserCookie) all(h http.Header) iter.Seq2[string, string] {
 	}
 }
 
-// value returns the value of the first well-formed cookie of the browser, "" if there is none.
-func (c browserCookie) value(h http.Header) string {
+// find returns the value of the first well-formed cookie of the browser and its hash, "" if there is none.
+func (c browserCookie) find(h http.Header) (value string, hash storage.Hash) {
 	for name, value := range c.all(h) {
-		if seal.TokenShaped(value) && name == c.name(storage.HashOf(value)) {
-			return value
+		if !seal.TokenShaped(value) {
+			continue
+		}
+		if hash := storage.HashOf(value); c.isNamed(name, &hash) {
+			return value, hash
 		}
 	}
-	return ""
+	return "", storage.Hash{}
+}
+
+// isSent reports whether the browser sent a well-formed cookie.
+func (c browserCookie) isSent(h http.Header) bool {
+	value, _ := c.find(h)
+	return value != ""
 }
 
 // clear removes the cookie whose value has a hash.
 func (c browserCookie) clear(response http.Header, hash storage.Hash) {
-	c.remove(response, c.name(hash))
+	end := tag(&hash)
+	c.remove(response, c.prefix+string(end[:]))
 }
 
 func (c browserCookie) remove(response http.Header, name string) {
 	response.Add("Set-Cookie", name+"="+c.attributes+"; Max-Age=0")
 }
 
-// ensure returns the value of a cookie of the browser. It sets a new one if there is none, and removes those beyond maxBrowserCookies.
-func (c browserCookie) ensure(request, response http.Header) string {
-	value := c.value(request)
+// ensure returns the hash of a cookie of the browser. It sets a new one if there is none, and removes those beyond maxBrowserCookies.
+func (c browserCookie) ensure(request, response http.Header) storage.Hash {
+	value, hash := c.find(request)
 	if value == "" {
 		value = seal.NewToken()
-		response["Set-Cookie"] = append(response["Set-Cookie"], c.name(storage.HashOf(value))+"="+value+c.attributes)
+		hash = storage.HashOf(value)
+		end := tag(&hash)
+		response["Set-Cookie"] = append(response["Set-Cookie"], c.prefix+string(end[:])+"="+value+c.attributes)
 	}
 	n := 0
 	for name, other := range c.all(request) {
@@ -82,16 +102,15 @@ func (c browserCookie) ensure(request, response http.Header) string {
 			c.remove(response, name)
 		}
 	}
-	return value
+	return hash
 }
 
 // matches reports whether the browser has the cookie that a request was sealed with. If it sent two cookies with this name, one is
 // planted by another host of the same site, and neither is trusted.
 func (c browserCookie) matches(sealed storage.Hash, request http.Header) (matches, duplicate bool) {
-	want := c.name(sealed)
 	found := 0
 	for name, value := range c.all(request) {
-		if name != want {
+		if !c.isNamed(name, &sealed) {
 			continue
 		}
 		found++

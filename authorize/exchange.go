@@ -67,7 +67,7 @@ func (e *Endpoint) authorize(ctx context.Context, x *exchange, malformed error) 
 	switch {
 	case refused != nil:
 		return e.refuse(ctx, x, refused)
-	case x.r.Method == http.MethodPost && sess == nil && e.browser.value(x.r.Header) == "":
+	case x.r.Method == http.MethodPost && sess == nil && !e.browser.isSent(x.r.Header):
 		return e.repeatAsGet(ctx, x, form)
 	case e.wantsTestLogin(x.req):
 		return e.testLogin(ctx, x)
@@ -251,7 +251,7 @@ func (e *Endpoint) interact(ctx context.Context, x *exchange, n next, sess *stor
 		x.sessionID = sess.ID
 	}
 	if x.browser == (storage.Hash{}) {
-		x.browser = storage.HashOf(e.browser.ensure(x.r.Header, x.header))
+		x.browser = e.browser.ensure(x.r.Header, x.header)
 	}
 	sealed := e.pending.SealString(pack(x.progress, x.req), "")
 	if len(sealed) > maxSealed {
