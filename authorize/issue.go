@@ -66,7 +66,7 @@ func (e *Endpoint) issue(ctx context.Context, x *exchange, sess *storage.Session
 func codeName(x *exchange, sess *storage.Session, scopes []string) string {
 	var room [256]byte // most names fit, so that only the result is allocated
 	b := room[:0]
-	for _, list := range [...][]string{{x.requestID(), string(sess.UserKey[:]), sess.ID}, scopes, x.representation.chosen, x.approval.approved} {
+	for _, list := range [...][]string{{string(x.id[:]), string(sess.UserKey[:]), sess.ID}, scopes, x.representation.chosen, x.approval.approved} {
 		b = appendTexts(binary.AppendUvarint(b, uint64(len(list))), list...) // no list can be read as another one
 	}
 	if x.req.dpopKey != "" {

@@ -100,13 +100,11 @@ func pageRequest(w http.ResponseWriter, r *http.Request) (Request, error) {
 	if err != nil {
 		return req, &portner.Error{Code: portner.InvalidRequest, Description: "The request is malformed.", Err: err}
 	}
-	sealed := r.PostForm[RequestField]
-	if len(sealed) == 0 {
-		sealed = query.All(RequestField)
-	}
 	var form httpx.Form
-	if len(sealed) == 1 {
+	if sealed := r.PostForm[RequestField]; len(sealed) == 1 {
 		form = form.With(RequestField, sealed[0])
+	} else if len(sealed) == 0 && query.Count(RequestField) == 1 {
+		form = form.With(RequestField, query.Get(RequestField))
 	}
 	if csrf := r.PostForm[CSRFField]; len(csrf) == 1 {
 		form = form.With(CSRFField, csrf[0])

@@ -302,5 +302,5 @@ func (e *Endpoint) logIn(ctx context.Context, x *exchange, a session.Authenticat
 // loginKey identifies a login of a request. A second login in the same request presents the cookie of the first one, so it has
 // another key.
 func loginKey(x *exchange, cookie storage.Hash) string {
-	return x.requestID() + string(x.browser[:]) + string(cookie[:])
+	return string(x.id[:]) + string(x.browser[:]) + string(cookie[:])
 }

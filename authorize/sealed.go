@@ -121,18 +121,19 @@ func unpack(b []byte) (p progress, s source, hintSub string, err error) {
 	copy(p.id[:], b[26:])
 	copy(p.browser[:], b[42:])
 	copy(s.pushed[:], b[74:])
-	rest := b[sealedFixed:]
+	b = b[sealedFixed:]
+	rest := string(b) // one copy, and the texts are parts of it
 	var chosen string
 	for _, text := range [...]*string{&p.sessionID, &hintSub, &p.reason, &chosen, &p.representation.locale, &p.representation.shown} {
-		n, size := binary.Uvarint(rest)
-		if size <= 0 || n > uint64(len(rest)-size) {
+		n, size := binary.Uvarint(b)
+		if size <= 0 || n > uint64(len(b)-size) {
 			return p, s, "", errSealed
 		}
-		*text, rest = string(rest[size:size+int(n)]), rest[size+int(n):]
+		*text, rest, b = rest[size:size+int(n)], rest[size+int(n):], b[size+int(n):]
 	}
 	if chosen != "" {
 		p.representation.chosen = strings.Split(chosen, chosenSeparator)
 	}
-	s.form, err = httpx.Parse(string(rest))
+	s.form, err = httpx.Parse(rest)
 	return p, s, hintSub, err
 }

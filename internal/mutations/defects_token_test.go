@@ -117,8 +117,8 @@ var codeDefects = []defect{
 	},
 	{
 		"the codes of two users of one request are one", "authorize/issue.go",
-		"{x.requestID(), string(sess.UserKey[:]), sess.ID}",
-		"{x.requestID(), sess.ID}",
+		"{string(x.id[:]), string(sess.UserKey[:]), sess.ID}",
+		"{string(x.id[:]), sess.ID}",
 		nil,
 	},
 	{
