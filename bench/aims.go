@@ -117,4 +117,19 @@ func (r *results) writeAims(w *strings.Builder) {
 		}
 		fmt.Fprintf(w, "| %s | %s %g | "+a.form+" | %s |\n", a.text, sign, a.limit, v, verdict)
 	}
+	r.writeSpeed(w)
+}
+
+// aimedFloor is the floor of a code exchange with ES256, in µs, on the machine for which the aims in µs were set.
+const aimedFloor = 62.3
+
+// writeSpeed writes what the aims in µs are on this machine, by its floor.
+func (r *results) writeSpeed(w *strings.Builder) {
+	row := r.row(opExchange, es256)
+	if row == nil || row.costs["floor"] == nil {
+		return
+	}
+	floor := median(row.costs["floor"].micros)
+	fmt.Fprintf(w, "\nThe aims in µs are for a machine on which the floor of a code exchange with ES256 is %.1f µs. Here it is %.1f µs, which makes 5 and 20 µs %.1f and %.1f µs.\n",
+		aimedFloor, floor, 5*floor/aimedFloor, 20*floor/aimedFloor)
 }
