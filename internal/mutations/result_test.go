@@ -79,7 +79,8 @@ var resultRow = regexp.MustCompile("(?m)^\\|.*\\| ([0-9a-f]{8}) \\| (?:`(\\S+)` 
 // results are the last results of the defects, by their checksum.
 type results struct {
 	sync.Mutex
-	last map[string]result
+	last   map[string]result
+	broken []string // package and name of each test that fails without a defect
 }
 
 // result is that of one defect.
@@ -105,9 +106,12 @@ func (r *results) write(t *testing.T) {
 	require.NoError(t, os.WriteFile(resultFile, r.document(), 0o600))
 }
 
-// verdict fails if too many defects survive.
+// verdict fails if too many defects survive, or if a test fails without a defect.
 func (r *results) verdict(t *testing.T) {
 	t.Helper()
+	for _, name := range r.broken {
+		t.Errorf("%s fails without a defect", name)
+	}
 	total, killed := 0, 0
 	for a, d := range all() {
 		res := r.last[d.sum()]

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// Test skips the test unless the environment has PORTNER_SLOW=1, which "make test" sets, or CI=true. "go test work" runs without them
-// in less than three minutes.
+// Test skips the test unless the environment has PORTNER_SLOW=1, which "make test" sets, or CI=true and not PORTNER_SLOW=0. "go test work"
+// runs without them in less than three minutes.
 func Test(t testing.TB) {
 	t.Helper()
 	if !Wanted() {
@@ -16,7 +16,10 @@ func Test(t testing.TB) {
 }
 
 // Wanted reports whether the environment requests the tests that take long.
-func Wanted() bool { return os.Getenv("PORTNER_SLOW") == "1" || os.Getenv("CI") == "true" }
+func Wanted() bool {
+	slow := os.Getenv("PORTNER_SLOW")
+	return slow == "1" || slow != "0" && os.Getenv("CI") == "true"
+}
 
 // Rounds returns how often a test repeats a race between its callers: n, or a fifth of it with the race detector, which makes a round many
 // times slower and reports the first access without order. "make test" runs a package of such tests with and without the detector.
