@@ -64,6 +64,51 @@ func TestEndedGrants(t *testing.T) {
 	}
 }
 
+// Each scope that requires consent needs its own, and the first of them that ends is the end of the grant.
+func TestConsentsOfEachScope(t *testing.T) {
+	t.Parallel()
+	const first, second = 5 * time.Minute, 8 * time.Minute
+	for name, ends := range map[string]map[string]time.Duration{
+		"the first scope ends first":  {"api:consent": first, "api:consent2": second},
+		"the second scope ends first": {"api:consent": second, "api:consent2": first},
+		"without the first scope":     {"api:consent2": second},
+		"without the second scope":    {"api:consent": second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := &world{}
+			for scope, end := range ends {
+				w.consents = append(w.consents, storage.Consent{Scope: scope, ExpiresAt: start.Add(end)})
+			}
+			f := newFixture(t, func(c *token.Config) { c.Users, c.Store = w, consenting{c.Store, w} })
+			a := f.redeem("web", f.code(forClient("web", "openid", "api:consent", "api:consent2")))
+			if len(ends) < 2 {
+				f.requireError(a, http.StatusBadRequest, portner.InvalidGrant)
+				return
+			}
+			require.Equal(t, http.StatusOK, a.Code, a.Body.String())
+			require.EqualValues(t, first.Seconds(), a.body["refresh_token_expires_in"])
+			_, g, err := f.store.AccessToken(t.Context(), storage.HashOf(a.str("access_token")), f.clock())
+			require.NoError(t, err)
+			require.Equal(t, start.Add(first), g.ExpiresAt.UTC())
+			w.consents = w.consents[:1]
+			f.requireError(f.refresh("web", a.str("refresh_token")), http.StatusBadRequest, portner.InvalidGrant)
+		})
+	}
+}
+
+// A grant is valid before its end, and not at it.
+func TestCheckGrantAtItsEnd(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	g := storage.Grant{ID: "g", ClientID: "web", Scopes: []string{"api:read"}, CreatedAt: start, ExpiresAt: start.Add(time.Hour)}
+	require.NoError(t, f.ep.Minter().CheckGrant(t.Context(), &g, g.ExpiresAt.Add(-1)))
+	require.ErrorIs(t, f.ep.Minter().CheckGrant(t.Context(), &g, g.ExpiresAt), storage.ErrRevoked)
+	require.ErrorIs(t, f.ep.Minter().CheckGrant(t.Context(), &g, g.ExpiresAt.Add(1)), storage.ErrRevoked)
+	g.ExpiresAt = time.Time{}
+	require.NoError(t, f.ep.Minter().CheckGrant(t.Context(), &g, start.Add(1000*time.Hour)), "the zero value is no end")
+}
+
 // Consents are checked when a code is redeemed. A code whose consent was withdrawn is consumed.
 func TestCodeChecksConsent(t *testing.T) {
 	t.Parallel()

@@ -199,7 +199,7 @@ func testClients() map[string]*client.Client {
 		{ClientID: "powerless", OrganisationNo: ownerOrgno, Secrets: secrets},
 	} {
 		c.RedirectURIs = append(c.RedirectURIs, callback)
-		c.Scopes = []string{"openid", "profile", "email", "api:read", "api:write", "api:opaque", "api:pseudo", "api:short", "api:aud", "api:consent"}
+		c.Scopes = []string{"openid", "profile", "email", "api:read", "api:write", "api:opaque", "api:pseudo", "api:short", "api:aud", "api:consent", "api:consent2"}
 		if slices.Contains([]string{"web", "api", "listed", "nosy"}, c.ClientID) {
 			c.Scopes = append(c.Scopes, scope.Introspection)
 		}
@@ -218,6 +218,7 @@ func testScopes() map[string]*scope.Scope {
 		{Name: "api:short", ATMaxAge: 30},
 		{Name: "api:aud", EnforcedAudForAccessToken: "https://api.example.no"},
 		{Name: "api:consent", RequiresUserConsent: true},
+		{Name: "api:consent2", RequiresUserConsent: true},
 		{Name: "email"},
 	} {
 		s.AccessibleForAll, s.OwnerOrgno = true, ownerOrgno

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -235,6 +236,35 @@ func TestIntrospectionOfTwoOwners(t *testing.T) {
 	}
 }
 
+// A resource server that does not see every scope of an opaque token sees none of its authorization_details, which may be for the APIs of
+// others. A self-contained token has them itself.
+func TestIntrospectionOfDetailsOfTwoOwners(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name   string
+		scopes []string
+		want   []string // the callers that see the details
+	}{
+		{"opaque, of both", []string{"openid", "api:opaque", "other:opaque"}, []string{"web"}},
+		{"opaque, of one", []string{"openid", "api:opaque"}, []string{"web", "api"}},
+		{"self-contained, of both", []string{"openid", "api:read", "other:read"}, []string{"web", "api", "foreign"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			f := twoOwners(t)
+			at := f.redeem("web", f.detailed(bothDetails, tt.scopes...)).str("access_token")
+			for _, caller := range []string{"web", "api", "foreign"} {
+				a := f.introspect(caller, at)
+				if slices.Contains(tt.want, caller) {
+					require.Len(t, a.body["authorization_details"], 2, caller)
+					continue
+				}
+				require.NotContains(t, a.body, "authorization_details", caller)
+			}
+		})
+	}
+}
+
 // A client does not learn who the user of a protected grant is through a resource server of its own organisation: neither with a scope of its
 // own beside those of others, nor for a token with fewer scopes.
 func TestIntrospectionByTheOrganisationOfTheClient(t *testing.T) {
@@ -435,6 +465,26 @@ func TestTokenSubstitution(t *testing.T) {
 				want = want || w == kind
 			}
 			require.Equal(t, want, e.try(value), "%s at %s", kind, e.name)
+		}
+	}
+}
+
+// A token that is longer than any of this provider is not looked up in the store.
+func TestTokensAreBounded(t *testing.T) {
+	t.Parallel()
+	const longest = 32 << 10
+	store := &brokenStore{}
+	f := newFixture(t, func(c *token.Config) { store.Store, c.Store = c.Store, store })
+	for name, send := range map[string]func(value string){
+		"introspection": func(v string) { f.introspect("web", v) },
+		"revocation":    func(v string) { f.send(f.ep.Revocation(), "web", url.Values{"token": {v}}) },
+		"userinfo":      func(v string) { f.userInfo(v) },
+	} {
+		for length, want := range map[int]int{longest: 1, longest + 1: 0} {
+			calls := 0
+			store.hook = func(string) { calls++ }
+			send(strings.Repeat("x", length))
+			require.Equal(t, want, calls, "%s of %d bytes", name, length)
 		}
 	}
 }

@@ -107,3 +107,16 @@ func TestAudienceIsNoClient(t *testing.T) {
 	delete(f.clients, api)
 	require.Equal(t, http.StatusOK, f.refresh("web", a.str("refresh_token")).Code, "nothing was consumed")
 }
+
+// The lifetime of an id_token is that of Lifetimes.IDToken, whatever that of the access token is.
+func TestIDTokenLifetime(t *testing.T) {
+	t.Parallel()
+	for _, lifetimes := range []token.Lifetimes{
+		{AccessToken: 5 * time.Minute, IDToken: time.Minute}, {AccessToken: time.Minute, IDToken: 5 * time.Minute},
+	} {
+		f := newFixture(t, func(c *token.Config) { c.Lifetimes = lifetimes })
+		_, claims := segments(t, f.login("web", "openid", "api:short").str("id_token"))
+		require.EqualValues(t, lifetimes.IDToken.Seconds(), claims["exp"].(float64)-claims["iat"].(float64))
+		require.EqualValues(t, start.Unix(), claims["iat"])
+	}
+}

@@ -344,6 +344,86 @@ func TestRotationGrace(t *testing.T) {
 	}
 }
 
+// laxStore is a store that accepts retries for a day, whatever the grace is.
+type laxStore struct{ token.Store }
+
+func (s laxStore) RotateRefreshToken(ctx context.Context, h storage.Hash, i *storage.Issuance, _ time.Duration, now time.Time) error {
+	return s.Store.RotateRefreshToken(ctx, h, i, 24*time.Hour, now)
+}
+
+// The endpoint decides the end of RotationGrace itself: it asks no store after it.
+func TestRotationGraceEndsWithoutTheStore(t *testing.T) {
+	t.Parallel()
+	const grace = 10 * time.Second
+	for after, want := range map[time.Duration]int{grace - 1: http.StatusOK, grace: http.StatusBadRequest, time.Minute: http.StatusBadRequest} {
+		f := newFixture(t, func(c *token.Config) { c.RotationGrace, c.Store = grace, laxStore{c.Store} })
+		old := f.login("web").str("refresh_token")
+		last := f.refresh("web", old)
+		f.advance(after)
+		require.Equal(t, want, f.refresh("web", old).Code, after)
+		require.Equal(t, want == http.StatusOK, f.active(last.str("access_token")), after)
+	}
+}
+
+// Each rotation adds one to the generation of the refresh token; a retry and a renewal in place do not.
+func TestRefreshGenerations(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, func(c *token.Config) { c.RotationGrace = time.Minute })
+	generation := func(a answer) int {
+		require.Equal(t, http.StatusOK, a.Code, a.Body.String())
+		r, _, err := f.store.RefreshToken(t.Context(), storage.HashOf(a.str("refresh_token")), f.clock())
+		require.NoError(t, err)
+		return r.Generation
+	}
+	first := f.login("web")
+	require.Equal(t, 0, generation(first))
+	second := f.refresh("web", first.str("refresh_token"))
+	require.Equal(t, 1, generation(second))
+	require.Equal(t, 1, generation(f.refresh("web", first.str("refresh_token"))))
+	require.Equal(t, 2, generation(f.refresh("web", second.str("refresh_token"))))
+	renewed := f.login("reuse")
+	require.Equal(t, 0, generation(f.refresh("reuse", renewed.str("refresh_token"))))
+}
+
+// The idle lifetime of the first refresh token counts from its issue, not from the login.
+func TestRefreshIdleLifetimeOfTheFirstToken(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	code := f.code()
+	f.advance(30 * time.Second)
+	a := f.redeem("web", code)
+	require.Equal(t, http.StatusOK, a.Code, a.Body.String())
+	require.EqualValues(t, 600, a.body["refresh_token_expires_in"])
+	f.advance(10*time.Minute - time.Nanosecond)
+	require.Equal(t, http.StatusOK, f.refresh("web", a.str("refresh_token")).Code)
+}
+
+// Two nodes of which one has a new secret rotate one refresh token at once: both return the same successor.
+func TestRotationMeetsANodeWithAnotherSecret(t *testing.T) {
+	t.Parallel()
+	store := &brokenStore{}
+	f := newFixture(t, func(c *token.Config) {
+		c.RotationGrace, store.Store, c.Store = time.Minute, c.Store, store
+	})
+	cfg := f.cfg
+	cfg.Vault = must(session.NewVault(issuer, portner.NewSecret(), vaultSecret))
+	other := must(token.New(cfg))
+	old := f.login("web").str("refresh_token")
+	var first answer
+	store.hook = func(verb string) {
+		if verb == "RotateRefreshToken" { // the other node has loaded the token
+			store.hook = nil
+			first = f.refresh("web", old)
+		}
+	}
+	second := f.send(other, "web", refreshForm(old))
+	require.Equal(t, http.StatusOK, first.Code, first.Body.String())
+	require.Equal(t, http.StatusOK, second.Code, second.Body.String())
+	require.Equal(t, first.str("refresh_token"), second.str("refresh_token"))
+	require.True(t, f.active(first.str("access_token")))
+	require.Equal(t, http.StatusOK, f.refresh("web", first.str("refresh_token")).Code)
+}
+
 // A retry receives the same successor after a new secret was put first.
 func TestRotationGraceAfterNewSecret(t *testing.T) {
 	t.Parallel()

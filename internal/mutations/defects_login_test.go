@@ -793,7 +793,7 @@ var pseudonymityDefects = []defect{
 	{
 		"introspection names the user to every resource server", "token/introspection.go",
 		"protection == pseudonym.Open && !t.Opaque || pseudonym",
-		"protection == pseudonym.Open || pseudonym",
+		"protection != pseudonym.Pseudonymous || pseudonym",
 		nil,
 	},
 	{

@@ -251,7 +251,7 @@ var refreshDefects = []defect{
 		nil,
 	},
 	{
-		"the use of a successor is not noticed when two requests meet", "token/refresh.go",
+		"requests that meet at nodes with different secrets end the family", "token/refresh.go",
 		"storage.HashOf(next.value) == t.Successor {",
 		"storage.HashOf(next.value) != t.Successor {",
 		nil,
@@ -394,7 +394,7 @@ var claimsDefects = []defect{
 		nil,
 	},
 	{
-		"the idle lifetime of a rotated token is that of the first", "token/mint.go",
+		"the idle lifetime of the first refresh token counts from the login", "token/mint.go",
 		"res.RefreshToken, from = seal.NewToken(), now",
 		"res.RefreshToken, from = seal.NewToken(), in.Grant.CreatedAt",
 		nil,
