@@ -31,6 +31,8 @@ type model struct {
 	jtis     map[storage.Hash]time.Time
 	logins   []storage.Login
 	signing  []storage.SigningKey
+	// prolonged has the ends of sessions, by ID, that rejected changes gave them for the codes alone.
+	prolonged map[string]time.Time
 }
 
 type modelCode struct {
@@ -68,6 +70,7 @@ func newModel(defect string) *model {
 		codes:    map[storage.Hash]modelCode{}, codeOf: map[string]storage.Hash{}, grants: map[string]modelGrant{},
 		access: map[storage.Hash]storage.AccessToken{}, refresh: map[storage.Hash]storage.RefreshToken{},
 		pushed: map[storage.Hash]modelPushed{}, consents: map[consentKey]storage.Consent{}, requests: map[string]modelRequest{}, jtis: map[storage.Hash]time.Time{},
+		prolonged: map[string]time.Time{},
 	}
 }
 
@@ -220,6 +223,10 @@ func (m *model) Session(ctx context.Context, hash storage.Hash, now time.Time) (
 	}
 	defer end()
 	s, ok := m.sessions[hash]
+	if id := s.ID; ok && m.is("Session finds the ID, then reads") {
+		m.gap(ctx, m.defect)
+		s, ok = m.sessionWithID(id)
+	}
 	if !ok || !m.valid(s.ExpiresAt, now) {
 		return storage.Session{}, storage.ErrNotFound
 	}
@@ -274,6 +281,16 @@ func (m *model) hasID(next storage.Session) bool {
 	return false
 }
 
+// sessionWithID returns the session with an ID.
+func (m *model) sessionWithID(id string) (storage.Session, bool) {
+	for _, s := range m.sessions {
+		if s.ID == id {
+			return s, true
+		}
+	}
+	return storage.Session{}, false
+}
+
 // reserves reports whether an ended session had the Hash or the ID of next.
 func (m *model) reserves(next storage.Session, now time.Time) bool {
 	last := m.ended
@@ -291,8 +308,15 @@ func (m *model) reserves(next storage.Session, now time.Time) bool {
 }
 
 func (m *model) rotate(ctx context.Context, s, next storage.Session, now time.Time) error {
-	if s.Version != m.number(next.Version) && !m.is("versions not compared") ||
+	if s.Version != m.number(next.Version) && !m.is("versions not compared") && (next.Version < s.Version || !m.is("newer versions replace")) ||
 		s.UserKey != next.UserKey && !m.is("the user may change") {
+		if m.is("a rejected change prolongs") {
+			s.ExpiresAt = next.ExpiresAt
+			m.sessions[s.Hash] = s
+		}
+		if m.is("a rejected change prolongs for codes") {
+			m.prolonged[s.ID] = next.ExpiresAt
+		}
 		return storage.ErrConflict
 	}
 	if _, taken := m.sessions[next.Hash]; taken && next.Hash != s.Hash && !m.is("rotation overwrites") {
@@ -517,7 +541,7 @@ func (m *model) admit(g *storage.Grant, now time.Time) error {
 		switch {
 		case m.key(s.ID) != m.key(g.SessionID):
 		case !m.alike(s.UserKey, g.UserKey, "admits by 31 bytes of the user") && !m.is("grants in sessions of others"):
-		case m.valid(s.ExpiresAt, now) || m.is("grants in expired sessions"):
+		case m.valid(s.ExpiresAt, now) || now.Before(m.prolonged[s.ID]) || m.is("grants in expired sessions"):
 			return nil
 		}
 	}

@@ -24,6 +24,7 @@ func raceCases() []testCase[provider.Store] {
 		{"Race/end session and rotate", "when EndSession has returned no login-only token of the session is or becomes live by a rotation", raceEndRotate},
 		{"Race/end session and finish request", "no code of an ended session is usable, whichever came first", raceEndCode},
 		{"Race/replace session", "of 50 callers that read one version exactly one replaces it", raceReplace},
+		{"Race/rotation and reads", "a session that is read while it is rotated has the hash that it was read by", raceRotationReads},
 		{"Race/end and replace session", "when EndSession has returned the session has ended under every hash", raceEndReplace},
 		{"Race/session limit", "many logins of one user at the same time leave at most limit live sessions", raceCap},
 		{"Race/equal outcomes", "of 50 callers that finish one request with the same code all get nil, and there is one code", raceEqual},
@@ -345,6 +346,39 @@ func raceReplace(t testing.TB, s provider.Store) {
 		}
 		if t.Failed() {
 			t.FailNow()
+		}
+	}
+}
+
+// raceRotationReads reads a session by its hash while it is rotated.
+func raceRotationReads(t testing.TB, s provider.Store) {
+	const readers = 3
+	for round := range few() {
+		in := createSession(t, s, newSession(numbered("s", round), numbered("p", round)))
+		next := in
+		next.Hash = storage.HashOf(numbered("rotated", round))
+		var done atomic.Bool
+		errs := together(t, readers+1, func(caller int) error {
+			if caller == readers {
+				defer done.Store(true)
+				for range round % 12 { // another moment in each round
+					runtime.Gosched()
+				}
+				return replace(yielding(), s, in.Hash, next, epoch)
+			}
+			for !done.Load() {
+				got, err := s.Session(yielding(), in.Hash, epoch)
+				if err == nil && got.Hash != in.Hash {
+					return errors.New("a session was read by a hash that it has no more")
+				}
+				if err != nil && !errors.Is(err, storage.ErrNotFound) {
+					return err
+				}
+			}
+			return nil
+		})
+		for i, err := range errs {
+			must(t, err, []string{"reading", "reading", "reading", "rotating"}[i]+" a session that is rotated")
 		}
 	}
 }

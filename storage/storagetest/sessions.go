@@ -21,6 +21,8 @@ func sessionCases() []testCase[provider.Store] {
 		{"Session/limit counts live sessions", "expired sessions and those of other users do not count, a limit below 1 is no limit", sessionCapLiving},
 		{"Session/replace", "ReplaceSession stores next with Version+1", sessionReplace},
 		{"Session/replace compares versions", "a session that changed after it was read is ErrConflict, and does not change", sessionCAS},
+		{"Session/unknown version", "a version that the session does not have yet is ErrConflict, too", sessionNewerVersion},
+		{"Session/rejected change", "a change that is ErrConflict prolongs nothing: neither the session nor the time in which codes are inserted in it", sessionRejectedChange},
 		{"Session/rotation", "the old hash is unknown from the instant the new one is known", sessionRotation},
 		{"Session/rotation never overwrites", "a new hash that exists is ErrConflict, and neither session changes", sessionRotationConflict},
 		{"Session/replace keeps the user", "another UserKey with the same ID is ErrConflict", sessionKeepsPerson},
@@ -211,6 +213,37 @@ func sessionCAS(t testing.TB, s provider.Store) {
 	wantNoSession(t, s, rotated.Hash, epoch, "whose rotation was refused")
 	in.Version++
 	wantSession(t, s, in, epoch, "after refused replacements")
+}
+
+func sessionNewerVersion(t testing.TB, s provider.Store) {
+	in := createSession(t, s, newSession("s", "a"))
+	for i, hash := range []storage.Hash{in.Hash, storage.HashOf("rotated")} {
+		newer := withIdentity(in, "of another version")
+		newer.Hash, newer.Version = hash, in.Version+int64(i)+1
+		verdict(t, replace(bg, s, in.Hash, newer, epoch), storage.ErrConflict, "replacing by a record of a later version")
+		wantSession(t, s, in, epoch, "after a refused replacement")
+	}
+	wantNoSession(t, s, storage.HashOf("rotated"), epoch, "whose rotation was refused")
+}
+
+func sessionRejectedChange(t testing.TB, s provider.Store) {
+	in := createSession(t, s, newSession("s", "a"))
+	must(t, replace(bg, s, in.Hash, in, epoch), "replacing a session")
+	stale := in
+	in.Version++
+	stale.ExpiresAt = in.ExpiresAt.Add(sessionLife)
+	verdict(t, replace(bg, s, in.Hash, stale, epoch), storage.ErrConflict, "prolonging by a stale record")
+	stale.Hash = storage.HashOf("rotated")
+	verdict(t, replace(bg, s, in.Hash, stale, epoch), storage.ErrConflict, "rotating and prolonging by a stale record")
+	wantSession(t, s, in, in.ExpiresAt.Add(-1), "after refused changes, 1 ns before its end")
+	for _, hash := range []storage.Hash{in.Hash, stale.Hash} {
+		wantNoSession(t, s, hash, in.ExpiresAt, "at the end that it had before a refused change")
+	}
+	for _, now := range []time.Time{in.ExpiresAt, stale.ExpiresAt.Add(-1)} {
+		late := given(newCode("late"), in, false)
+		late.ExpiresAt, late.RetainTo = now.Add(codeLife), now.Add(retainLife)
+		verdict(t, createCode(s, bg, late, now), storage.ErrRevoked, "creating a code after that end")
+	}
 }
 
 func sessionRotation(t testing.TB, s provider.Store) {

@@ -13,7 +13,7 @@
 // The environment variable PORTNER_STORAGETEST chooses the form of a run: short (also with -short), normal or full. Calls of methods:
 //
 //	                                     short    normal      full
-//	Run and those for optional methods   5,800   207,000   990,000
+//	Run and those for optional methods   5,900   221,000 1,050,000
 //	RunNodes                             1,300    57,000   620,000
 //	RunProcesses                           540     4,700    41,000
 //	RunLostResponses                       830       890       910
