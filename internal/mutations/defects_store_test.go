@@ -1,5 +1,8 @@
 package mutations
 
+// contract is the test of what every store must do, with the memory store.
+var contract = tests("storage/storagetest", "TestMemory")
+
 var storeDefects = []defect{
 	{
 		"marks of ended sessions are unbounded", "storage/memory/session.go",
@@ -56,19 +59,19 @@ var storeDefects = []defect{
 		"memory: the grant of a code may be another one", "storage/memory/grant.go",
 		"i.Grant.UserKey != g.userKey() || !text.replaces(g.code.grant()) || !ts",
 		"i.Grant.UserKey != g.userKey() || !ts",
-		nil,
+		contract,
 	},
 	{
 		"memory: tokens of another grant are inserted", "storage/memory/grant.go",
 		"!text.replaces(g.code.grant()) || !ts.belongTo(text.id())",
 		"!text.replaces(g.code.grant())",
-		nil,
+		contract,
 	},
 	{
 		"memory: one request has two codes", "storage/memory/grant.go",
 		" || g.code.requestID() != second.requestID() || g.code.hash() != second.hash():",
 		" || g.code.requestID() != second.requestID():",
-		nil,
+		contract,
 	},
 	{
 		"memory: a revoked grant is listed", "storage/memory/grant.go",
@@ -82,7 +85,7 @@ var storeDefects = []defect{
 `,
 		`!g.isRevoked()
 `,
-		nil,
+		contract,
 	},
 	{
 		"memory: a revocation leaves the code", "storage/memory/grant.go",
@@ -107,7 +110,7 @@ var storeDefects = []defect{
 		"memory: a refresh token is used after its end", "storage/memory/token.go",
 		"t.consumed == record.NoTime && now >= t.end:",
 		"t.consumed == record.NoTime && now > t.end:",
-		nil,
+		contract,
 	},
 	{
 		"memory: a retry is accepted after its successor was used", "storage/memory/token.go",
@@ -133,7 +136,7 @@ var storeDefects = []defect{
 `,
 		`|| n > t.text.end()
 `,
-		nil,
+		contract,
 	},
 	{
 		"memory: an access token outlives its grant", "storage/memory/token.go",
@@ -167,13 +170,13 @@ var storeDefects = []defect{
 		"memory: a cookie that was rotated is live", "storage/memory/session.go",
 		"return x.isLive(now) && x.text.hash() == hash",
 		"return x.isLive(now)",
-		nil,
+		tests("storage/memory", "TestSessionRotatesBeforeItsLock"),
 	},
 	{
 		"memory: a change of a session overwrites another one", "storage/memory/session.go",
 		"if x.text.version() != r.next.Version || x.user",
 		"if x.text.version() > r.next.Version || x.user",
-		nil,
+		contract,
 	},
 	{
 		"memory: a session changes its user", "storage/memory/session.go",
@@ -181,13 +184,13 @@ var storeDefects = []defect{
 		return storage.ErrConflict`,
 		`{
 		return storage.ErrConflict`,
-		nil,
+		contract,
 	},
 	{
 		"memory: a session of another user admits a grant", "storage/memory/session.go",
 		" || x.user.key != g.UserKey {",
 		" {",
-		nil,
+		tests("storage/memory", "TestSessionOfAnotherUserOfTheStripe"),
 	},
 	{
 		"memory: a session that ended admits a grant", "storage/memory/session.go",
@@ -199,7 +202,7 @@ var storeDefects = []defect{
 		"memory: the youngest session ends beyond the limit", "storage/memory/session.go",
 		"return cmp.Compare(a.text.start(), b.text.start()) })",
 		"return cmp.Compare(b.text.start(), a.text.start()) })",
-		nil,
+		contract,
 	},
 	{
 		"memory: one session more than the limit lives", "storage/memory/session.go",
@@ -220,7 +223,7 @@ var storeDefects = []defect{
 		"memory: an expired consent counts", "storage/memory/consent.go",
 		"if n < one.until {",
 		"if n <= one.until {",
-		nil,
+		contract,
 	},
 	{
 		"memory: a declined scope keeps its consent", "storage/memory/consent.go",
@@ -238,7 +241,7 @@ var storeDefects = []defect{
 		"memory: a request_uri is valid at its end", "storage/memory/pushed.go",
 		"|| now >= p.end:",
 		"|| now > p.end:",
-		nil,
+		contract,
 	},
 	{
 		"memory: a jti is consumed twice", "storage/memory/replay.go",
@@ -256,7 +259,7 @@ var storeDefects = []defect{
 		"memory: an expired jti is accepted", "storage/memory/replay.go",
 		"if n >= end {",
 		"if n > end {",
-		nil,
+		contract,
 	},
 	{
 		"sqlite: a code is redeemed twice", "storage/sqlite/code.go",

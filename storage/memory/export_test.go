@@ -3,6 +3,7 @@ package memory
 import (
 	"time"
 
+	"github.com/portner-go/portner/internal/record"
 	"github.com/portner-go/portner/storage"
 )
 
@@ -64,6 +65,22 @@ func (s *Store) GrantsOf(key storage.Hash) int {
 		return u.grantShare.held()
 	}
 	return 0
+}
+
+// InOneStripe reports whether the records of two users have one lock.
+func (s *Store) InOneStripe(a, b storage.Hash) bool {
+	return stripeOf(s.hashOfUser(&a)) == stripeOf(s.hashOfUser(&b))
+}
+
+// Found finds a session as the methods do before they take its lock. The result reports what they read then.
+func (s *Store) Found(hash storage.Hash) (live func(now time.Time) bool) {
+	x := s.sessionsByHash.get(string(hash[:]))
+	return func(now time.Time) bool {
+		st := &s.users[x.stripe]
+		st.mu.Lock()
+		defer st.unlock()
+		return x.live(string(hash[:]), record.Nanos(now))
+	}
 }
 
 // CollectGrants removes expired grants, and not their tokens.
