@@ -18,6 +18,9 @@ func CutPlain(raw string) (u url.URL, ok bool) {
 	return u, ok
 }
 
+// TextRule is textRule.
+func TextRule(raw string) string { return textRule(raw) }
+
 // DN is a parsed distinguished name, for the fuzz tests.
 type DN struct{ name distinguishedName }
 

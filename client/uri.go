@@ -30,12 +30,12 @@ func (c *Client) CheckURI(uri string, env Environment) error {
 
 // brokenRule returns the first rule that the URI breaks, or "". Rules do not quote the URI.
 func (c *Client) brokenRule(raw string, env Environment) string {
-	if rule := textRule(raw); rule != "" {
-		return rule
-	}
 	var own url.URL
 	u, plain := &own, cutPlain(raw, &own)
 	if !plain {
+		if rule := textRule(raw); rule != "" {
+			return rule
+		}
 		var err error
 		if u, err = url.Parse(raw); err != nil {
 			return "must be a URI"
@@ -44,17 +44,22 @@ func (c *Client) brokenRule(raw string, env Environment) string {
 	if rule := schemeRule(u.Scheme, c.ApplicationKind()); rule != "" {
 		return rule
 	}
+	host := u.Hostname()
 	switch {
 	case u.User != nil || strings.Contains(u.Host, "@"):
 		return "must not have userinfo"
 	case u.Opaque != "" || u.Host == "" && !strings.HasPrefix(u.Path, "/"):
 		return "must have // and a host, or a path that begins with /"
-	case isHTTP(u.Scheme) && u.Hostname() == "":
+	case isHTTP(u.Scheme) && host == "":
 		return "must have a host"
 	case !plain && u.String() != raw:
 		return "must be in canonical form"
 	}
-	if rule := pathRule(u.EscapedPath()); rule != "" {
+	path := u.Path
+	if !plain {
+		path = u.EscapedPath()
+	}
+	if rule := pathRule(path); rule != "" {
 		return rule
 	}
 	if rule := queryRule(u.RawQuery, reservedParams); rule != "" {
@@ -63,20 +68,21 @@ func (c *Client) brokenRule(raw string, env Environment) string {
 	if !isHTTP(u.Scheme) {
 		return ""
 	}
-	if rule := hostRule(u.Hostname(), strings.HasPrefix(u.Host, "[")); rule != "" {
+	if rule := hostRule(host, strings.HasPrefix(u.Host, "[")); rule != "" {
 		return rule
 	}
 	if rule := portRule(raw, u, c.ApplicationKind()); rule != "" {
 		return rule
 	}
-	return c.environmentRule(u, env)
+	return c.environmentRule(u.Scheme, host, env)
 }
 
 // cutPlain splits a URI as most are: http or https, a host, and a path, of unreserved characters only. It returns false for every other URI.
-// url.Parse reads the same parts from it, and url.URL.String writes the same text (FuzzPlainURI), but they cost more than all rules.
+// Such a URI breaks no rule of its text, url.Parse reads the same parts from it, and url.URL.String writes the same text (FuzzPlainURI). The three
+// cost more than all other rules.
 func cutPlain(raw string, u *url.URL) bool {
 	scheme, rest, ok := strings.Cut(raw, "://")
-	if !ok || !isHTTP(scheme) {
+	if !ok || !isHTTP(scheme) || len(raw) > maxURILength {
 		return false
 	}
 	host := 0
@@ -275,21 +281,21 @@ func portRule(raw string, u *url.URL, kind string) string {
 
 // environmentRule returns the rule of the environment that a URI breaks, or "" (docs/spec/idporten.md §2.5). Native clients may
 // use plain http on loopback addresses in production, because the browser runs on the same machine.
-func (c *Client) environmentRule(u *url.URL, env Environment) string {
-	local := isLocal(u.Hostname())
-	if c.IntegrationType != "" && u.Scheme == "https" && strings.EqualFold(u.Hostname(), "localhost") {
+func (c *Client) environmentRule(scheme, host string, env Environment) string {
+	local := isLocal(host)
+	if c.IntegrationType != "" && scheme == "https" && strings.EqualFold(host, "localhost") {
 		return "localhost must be http, not https"
 	}
 	if env.Test {
 		return ""
 	}
 	if c.ApplicationKind() == Native {
-		if u.Scheme == "http" && !local {
+		if scheme == "http" && !local {
 			return "plain http is for loopback addresses only"
 		}
 		return ""
 	}
-	if u.Scheme == "http" {
+	if scheme == "http" {
 		return "plain http is for test environments only"
 	}
 	if local {

@@ -199,7 +199,9 @@ func FuzzPlainURI(f *testing.F) {
 		parsed, err := url.Parse(raw)
 		require.NoError(t, err)
 		require.Equal(t, *parsed, u)
+		require.Equal(t, u.Path, parsed.EscapedPath())
 		require.Equal(t, raw, parsed.String())
+		require.Empty(t, client.TextRule(raw))
 	})
 }
 

@@ -165,16 +165,16 @@ var redirectDefects = []defect{
 	},
 	{
 		"production redirects to plain http", "client/uri.go",
-		`if u.Scheme == "http" {
+		`if scheme == "http" {
 		return "plain http is for test`,
-		`if u.Scheme == "http" && local {
+		`if scheme == "http" && local {
 		return "plain http is for test`,
 		nil,
 	},
 	{
 		"native clients use plain http anywhere", "client/uri.go",
-		`if u.Scheme == "http" && !local {`,
-		`if u.Scheme == "http" && local && env.Test {`,
+		`if scheme == "http" && !local {`,
+		`if scheme == "http" && local && env.Test {`,
 		nil,
 	},
 	{
