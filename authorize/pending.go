@@ -10,7 +10,6 @@ import (
 
 	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/client"
-	"github.com/portner-go/portner/internal/httpx"
 	"github.com/portner-go/portner/rar"
 	"github.com/portner-go/portner/scope"
 	"github.com/portner-go/portner/session"
@@ -58,6 +57,7 @@ type Pending struct {
 	x        *exchange
 	// What the page shows, as loaded: pages cannot change it.
 	locale   string
+	sealed   string
 	content  string // digest; "" for pages that approve nothing
 	facts    facts
 	verified bool // the browser posted the form of the page
@@ -99,7 +99,7 @@ func (e *Endpoint) newPending(x *exchange, sealed string, sess *storage.Session,
 			p.User = who.Subject
 		}
 	}
-	p.locale = p.Locale
+	p.locale, p.sealed = p.Locale, p.Sealed
 	p.show()
 	return p
 }
@@ -138,9 +138,10 @@ func cloneDetails(all []rar.Shown) []rar.Shown {
 	return all
 }
 
-// pageURL returns the URL of the host's page for a step of a pending request.
+// pageURL returns the URL of the host's page for a step of a pending request. The paths of pages have no query, and a sealed text has no
+// character that needs an escape.
 func (e *Endpoint) pageURL(step Step, sealed string) string {
-	return httpx.AppendQuery(e.cfg.Pages.path(step), RequestField, sealed)
+	return e.cfg.Pages.path(step) + "?" + RequestField + "=" + sealed
 }
 
 // CSRF returns the value of the form field CSRFField. It proves that the page was shown to this browser, with these texts.
