@@ -86,7 +86,10 @@ var errIdentity = errors.New("session: malformed identity")
 
 // encode returns the identity in the form that is sealed: a version byte, the subject, the identifiers in order, and the
 // attributes by name. Counts and lengths are varints. Zero identifiers are left out. The result is not encrypted.
-func (i *Identity) encode() []byte {
+func (i *Identity) encode() []byte { return i.appendTo(make([]byte, 0, i.encodedSize())) }
+
+// appendTo appends what encode returns.
+func (i *Identity) appendTo(out []byte) []byte {
 	var names []string
 	if len(i.Attributes) > 0 {
 		names = slices.Sorted(maps.Keys(i.Attributes))
@@ -97,8 +100,7 @@ func (i *Identity) encode() []byte {
 			count++
 		}
 	}
-	out := append(make([]byte, 0, i.encodedSize()), identityVersion)
-	out = appendText(out, i.Subject)
+	out = appendText(append(out, identityVersion), i.Subject)
 	out = binary.AppendUvarint(out, uint64(count))
 	for _, id := range i.Identifiers {
 		if !id.IsZero() {

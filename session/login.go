@@ -131,7 +131,8 @@ func loginName(a *Authentication, circle string) string {
 	if a.Key == "" {
 		return ""
 	}
-	b := appendText(appendText(appendText(nil, a.Key), circle), a.ACR)
+	var room [512]byte // most names fit, so that only the result is allocated
+	b := appendText(appendText(appendText(room[:0], a.Key), circle), a.ACR)
 	b = binary.AppendUvarint(b, uint64(len(a.AMR)))
 	for _, method := range a.AMR {
 		b = appendText(b, method)
@@ -140,7 +141,7 @@ func loginName(a *Authentication, circle string) string {
 	if !a.Time.IsZero() {
 		at = a.Time.UnixNano()
 	}
-	return string(append(binary.AppendVarint(b, at), a.Identity.encode()...))
+	return string(a.Identity.appendTo(binary.AppendVarint(b, at)))
 }
 
 // start creates a session. The session old, which this login does not continue, ends in the same step.
