@@ -2,6 +2,7 @@ package authorize_test
 
 import (
 	"fmt"
+	"net/http"
 	"testing"
 	"time"
 
@@ -156,6 +157,31 @@ func TestMethodsTwice(t *testing.T) {
 	require.Equal(t, authorize.StepUpStep, d.Interaction.LogIn(t.Context(), low).Interaction.Step)
 	require.Equal(t, authorize.StepUpStep, d.Interaction.LogIn(t.Context(), low).Interaction.Step)
 	require.Equal(t, authorize.LoginStep, d.Interaction.Step)
+}
+
+// TestPageMethodsTwice: in a page, too, the second call does not continue the first, and the Decision of a login that does not suffice has
+// the next interaction. The response has the fields of the page, and those of the Decision that the page returned.
+func TestPageMethodsTwice(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	b := w.browser()
+	location := b.authorize(params("web", "state", "s", "acr_values", "idporten-loa-high")).Header.Get("Location")
+	var decisions []*authorize.Decision
+	w.mux = http.NewServeMux()
+	w.mux.Handle("/login", w.endpoint.Page(func(_ http.ResponseWriter, r *http.Request, p *authorize.Pending) *authorize.Decision {
+		for _, level := range []string{"idporten-loa-substantial", "idporten-loa-substantial", "idporten-loa-high"} {
+			who := session.Authentication{Identity: session.Identity{Subject: "kari"}, ACR: level}
+			decisions = append(decisions, p.LogIn(r.Context(), who))
+		}
+		return decisions[2]
+	}))
+	res := b.get(location)
+	require.Equal(t, authorize.StepUpStep, decisions[0].Interaction.Step)
+	require.Equal(t, decisions[0].Header, decisions[1].Header)
+	require.NotEqual(t, decisions[0].Header["Set-Cookie"], decisions[2].Header["Set-Cookie"])
+	require.Equal(t, decisions[2].Header["Set-Cookie"], res.Header["Set-Cookie"])
+	require.Contains(t, res.Header.Get("Location"), "code=")
+	require.Equal(t, "DENY", res.Header.Get("X-Frame-Options"))
 }
 
 // TestReply: a reply is the response of the handler, for each kind of decision.

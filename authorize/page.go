@@ -78,7 +78,9 @@ type PageFunc func(w http.ResponseWriter, r *http.Request, p *Pending) *Decision
 func (e *Endpoint) Page(show PageFunc) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		req, err := pageRequest(w, r)
-		p, d := e.resume(r.Context(), e.newExchange(req, w.Header()), err)
+		x := e.newExchange(req, w.Header())
+		x.written = true
+		p, d := e.resume(r.Context(), x, err)
 		if p != nil {
 			d = show(w, r, p)
 		}

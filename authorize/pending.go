@@ -268,9 +268,22 @@ func (p *Pending) advance(ctx context.Context, x *exchange, given *scope.Answer)
 // continueRequest calls step with a copy of the exchange, so that a Pending can be continued twice.
 func (p *Pending) continueRequest(ctx context.Context, step func(*exchange) *Decision) (d *Decision) {
 	x := *p.x
-	x.header = x.header.Clone()
+	x.header, x.written = x.continuedHeader(), false // the page may read the Decision
 	defer func() { d = p.endpoint.rescue(ctx, &x, recover(), d) }()
 	return step(&x)
+}
+
+// continuedHeader returns a copy of the header of the response for the Decision of a page. If Page writes the Decision, the fields of the
+// page are in the response already.
+func (x *exchange) continuedHeader() http.Header {
+	if !x.written {
+		return x.header.Clone()
+	}
+	h := http.Header{}
+	if lines := x.header["Set-Cookie"]; len(lines) > 0 {
+		h["Set-Cookie"] = slices.Clip(lines)
+	}
+	return h
 }
 
 // logIn starts or renews the session of the browser.

@@ -74,7 +74,7 @@ var operations = []operation{
 	{name: "userinfo, opaque token", prepare: userInfo("openid profile test:opaque"), allocs: map[string]float64{"": 16}},
 	{name: "authorize, live SSO session", prepare: authorizeSSO, allocs: map[string]float64{"": 44}},
 	{name: "authorize, to the login page", prepare: authorizeLogin, allocs: map[string]float64{"": 17}},
-	{name: "login, new browser, to the code", prepare: firstLogin, allocs: map[string]float64{"": 99}},
+	{name: "login, new browser, to the code", prepare: firstLogin, allocs: map[string]float64{"": 94}},
 	{name: "discovery", prepare: get("/.well-known/openid-configuration"), allocs: map[string]float64{"": 0}},
 	{name: "JWKS", prepare: get("/jwks.json"), allocs: map[string]float64{"": 4}},
 	{name: "PKCE verify", prepare: pkceVerify, allocs: map[string]float64{"": 0}},
