@@ -1135,7 +1135,7 @@ func (m *model) ConsumeJTI(ctx context.Context, clientID string, key storage.Has
 	if m.is("jtis of each client") {
 		key = storage.HashOf(clientID + string(key[:]))
 	}
-	if _, known := m.jtis[found(m, m.jtis, key, "jtis by 31 bytes")]; known || !now.Before(expiresAt) {
+	if _, known := m.jtis[found(m, m.jtis, key, "jtis by 31 bytes")]; known || !m.valid(expiresAt, now) {
 		return storage.ErrConsumed
 	}
 	m.gap(ctx, "a jti is looked up, then written")
