@@ -80,6 +80,9 @@ func TestSelfContained(t *testing.T) {
 	w.requireToken(t, w.accepts(t, v4().with("scope", "difitest:opaque")), nil)
 }
 
+// toConsentEnd is the time from the start of a world to the end of the consent.
+const toConsentEnd = 24*time.Hour - (1520589809-1520580000)*time.Second
+
 // TestConsents checks the forms of docs/spec/maskinporten.md §1.11.
 func TestConsents(t *testing.T) {
 	t.Parallel()
@@ -97,6 +100,8 @@ func TestConsents(t *testing.T) {
 		"from a company":          {detail: consent().with("from", "urn:altinn:organization:identifier-no:"+customer), entry: "no system user"},
 		"no from":                 {detail: consent().with("from", nil), entry: "MP-303"},
 		"with a receiver":         {detail: consent().with("to", digdir), entry: "MP-302"},
+		"1 ns before its end":     {detail: consent(), clock: toConsentEnd - 1},
+		"at its end":              {detail: consent(), clock: toConsentEnd, entry: "no system user"},
 		"expired":                 {detail: consent(), clock: 24 * time.Hour, entry: "no system user"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -118,8 +123,12 @@ func TestConsents(t *testing.T) {
 			w.requireRejection(t, a, catalogue[tt.entry])
 		})
 	}
-	// The consent was given to another organisation than the consumer of the token.
 	w := newWorld(t, nil)
+	other := consent().with("id", "1b2f6c3e-0d6a-4a55-9a4e-0d8c1c3a7d12")
+	for _, two := range [][]any{{consent(), other}, {other, consent()}} {
+		w.requireRejection(t, w.grant(t, v4().with("authorization_details", two)), catalogue["MP-303"])
+	}
+	// The consent was given to another organisation than the consumer of the token.
 	a := w.grant(t, v5().with("iat", v4()["iat"], "exp", v4()["exp"], "authorization_details", []any{consent()}))
 	w.requireRejection(t, a, catalogue["no system user"])
 }
