@@ -9,6 +9,7 @@ import (
 
 	"github.com/portner-go/portner/digdir/ansattporten"
 	"github.com/portner-go/portner/internal/optest"
+	"github.com/portner-go/portner/norway"
 )
 
 // detailsOf returns the authorization_details of a token response, which its access token must have, too.
@@ -141,6 +142,9 @@ func TestRefreshEvaluatesRights(t *testing.T) {
 			r.mandates[0].Permissions = r.mandates[0].Permissions[:1]
 		}, mandate(helse + "," + skatt), mandate(helse)},
 		"mandate: lost": {fullmaktRequest, []string{"m1"}, func(r *register) { r.mandates = r.mandates[1:] }, mandate(helse + "," + skatt), ""},
+		"mandate: another person gives the roles": {fullmaktRequest, []string{"m1"}, func(r *register) {
+			r.mandates[0].PID = must(norway.ParsePID("45840375084"))
+		}, mandate(helse + "," + skatt), ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
