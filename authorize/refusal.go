@@ -14,8 +14,6 @@ import (
 const (
 	maxRedirectURI = 2048
 	maxNonce       = 512
-	maxScope       = 4096
-	maxScopes      = 100
 )
 
 // target is where a response may be sent. Only newTarget makes one, for a redirect_uri that is registered for the client. A refusal

@@ -132,7 +132,7 @@ func (e *Endpoint) checkScope(_ context.Context, q *request, now time.Time) *ref
 		return q.to.invalid("scope_missing", "The parameter scope is required.")
 	}
 	scopes, err := scope.Parse(text)
-	if err != nil || len(text) > maxScope || len(scopes) > maxScopes {
+	if err != nil {
 		return q.to.refuse(portner.InvalidScope, "scope_malformed", "The scope is malformed.")
 	}
 	q.scopes = scopes

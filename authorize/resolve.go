@@ -106,8 +106,11 @@ func (e *Endpoint) sealPushed(s source, clientID string, hash storage.Hash) []by
 	if s.signed {
 		kind = pushedSigned
 	}
-	return e.pushed.Seal(append([]byte{kind}, s.form.Encode()...), string(hash[:])+clientID)
+	return e.pushed.Seal(append([]byte{kind}, s.form.Encode()...), sealedFor(clientID, hash))
 }
+
+// sealedFor returns the associated data of sealed parameters.
+func sealedFor(clientID string, hash storage.Hash) string { return string(hash[:]) + clientID }
 
 // First byte of sealed parameters: whether they came from a request object.
 const (
@@ -117,7 +120,7 @@ const (
 
 // openPushed reverses sealPushed.
 func (e *Endpoint) openPushed(sealed []byte, clientID string, hash storage.Hash) (source, *refusal) {
-	params, err := e.pushed.Open(sealed, string(hash[:])+clientID)
+	params, err := e.pushed.Open(sealed, sealedFor(clientID, hash))
 	if err == nil && len(params) > 0 && (params[0] == pushedPlain || params[0] == pushedSigned) {
 		var form httpx.Form
 		if form, err = httpx.Parse(string(params[1:])); err == nil {

@@ -302,9 +302,9 @@ var limitsDefects = []defect{
 		nil,
 	},
 	{
-		"scopes of a request are unbounded", "authorize/request.go",
-		"len(text) > maxScope || len(scopes) > maxScopes {",
-		"len(text) > maxScope {",
+		"scopes of a request are unbounded", "scope/parse.go",
+		"if n > MaxValues {",
+		"if n > 100*MaxValues {",
 		nil,
 	},
 	{
