@@ -11,11 +11,11 @@ import (
 // TestCodeNames checks that no two answers to a request have the same code: an identifier of one list is none of another list.
 func TestCodeNames(t *testing.T) {
 	t.Parallel()
-	key := ""
+	key, sess := "", storage.Session{ID: "s", UserKey: storage.Hash{1}}
 	name := func(scopes, chosen, approved []string) string {
 		x := &exchange{req: &request{dpopKey: key}}
 		x.representation.chosen, x.approval.approved = chosen, approved
-		return codeName(x, &storage.Session{ID: "s"}, scopes)
+		return codeName(x, &sess, scopes)
 	}
 	a, b, none := []string{"a"}, []string{"b"}, []string(nil)
 	seen := map[string]bool{}
@@ -30,4 +30,10 @@ func TestCodeNames(t *testing.T) {
 	unbound := name(a, b, a)
 	key = "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"
 	require.NotEqual(t, unbound, name(a, b, a))
+
+	of := name(a, b, a)
+	sess.UserKey = storage.Hash{2}
+	require.NotEqual(t, of, name(a, b, a), "another user")
+	sess = storage.Session{ID: "t", UserKey: storage.Hash{1}}
+	require.NotEqual(t, of, name(a, b, a), "another session")
 }

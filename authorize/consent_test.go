@@ -131,6 +131,49 @@ func TestConsentIsForTheVersionShown(t *testing.T) {
 	require.Equal(t, "2", consents[0].Version)
 }
 
+// TestConsentsHaveTheVersionsShown: each of several consents is stored with the version of its own scope, in whatever order the form has
+// them.
+func TestConsentsHaveTheVersionsShown(t *testing.T) {
+	t.Parallel()
+	for _, approved := range [][]string{{"test:shared", "test:second"}, {"test:second", "test:shared"}, {"test:second"}} {
+		w := newWorld(t, func(c *authorize.Config) {
+			var all []scope.Scope
+			for name, version := range map[string]string{"test:shared": "1", "test:second": "2"} {
+				all = append(all, scope.Scope{Name: name, Description: "x", AccessibleForAll: true, RequiresUserConsent: true, ConsentVersion: version})
+			}
+			c.Scopes = must(scope.NewRegistry(all, nil))
+		})
+		b := w.browser()
+		requireCode(t, b.consentTo(b.loginAs(b.authorize(params("web", "scope", "openid test:shared test:second")), "kari"), approved...))
+		consents, err := w.store.Consents(t.Context(), storage.ConsentKey{UserKey: w.vault.UserKey("kari"), ClientID: "web", Customer: "991825827///"}, w.clock())
+		require.NoError(t, err)
+		require.Len(t, consents, len(approved))
+		for _, c := range consents {
+			require.Equal(t, map[string]string{"test:shared": "1", "test:second": "2"}[c.Scope], c.Version, c.Scope)
+		}
+	}
+}
+
+// TestGrantIsNotOlderThanItsConsents: a grant that rests on a remembered consent is as old as the request, or as the consent if that was
+// given on a node whose clock runs ahead.
+func TestGrantIsNotOlderThanItsConsents(t *testing.T) {
+	t.Parallel()
+	for _, later := range []time.Duration{-2 * time.Second, 0, time.Minute} {
+		w := newWorld(t)
+		b := w.browser()
+		p := params("web", "scope", "openid test:shared")
+		requireCode(t, b.consentTo(b.loginAs(b.authorize(p), "kari"), "test:shared"))
+		given := w.clock().Truncate(time.Microsecond)
+		w.sleep(later)
+		want := w.clock()
+		if want.Before(given) {
+			want = given
+		}
+		g := w.stored(requireCode(t, b.authorize(p))).Grant
+		require.True(t, g.CreatedAt.Equal(want), "%s later: %s, not %s", later, g.CreatedAt, want)
+	}
+}
+
 // TestConsentOfAnotherUser: the consent page of one user is not valid for another user who logged in meanwhile.
 func TestConsentOfAnotherUser(t *testing.T) {
 	t.Parallel()

@@ -38,6 +38,8 @@ func TestDecide(t *testing.T) {
 		"consent needed":             {facts: facts{circle: login, plan: consent}, step: ConsentStep},
 		"consent needed, silent":     {facts: facts{circle: login, plan: consent, silent: true}, code: portner.ConsentRequired},
 		"every scope declined":       {facts: facts{circle: login, declined: true}, code: portner.AccessDenied},
+		"declined, with details":     {facts: facts{circle: login, declined: true, approvable: []rar.Shown{{ID: "1"}}}, code: portner.AccessDenied},
+		"declined, whatever is left": {facts: facts{circle: login, declined: true, plan: granted}, code: portner.AccessDenied},
 		"no scope left":              {facts: facts{circle: login}, code: portner.AccessDenied},
 		"granted":                    {facts: facts{circle: login, plan: granted}},
 		"granted, silent and fresh":  {facts: facts{circle: login, plan: granted, silent: true, fresh: true}},

@@ -15,6 +15,7 @@ import (
 
 	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/authorize"
+	"github.com/portner-go/portner/client"
 	"github.com/portner-go/portner/internal/slow"
 	"github.com/portner-go/portner/storage"
 )
@@ -138,6 +139,53 @@ func TestPushedIsBoundAndUsedOnce(t *testing.T) {
 	uri = w.pushed(params("web"))
 	w.sleep(120 * time.Second)
 	require.Equal(t, "page Bad Request invalid_request_uri", outcome(t, b.authorize(use("web", uri))), "expired")
+}
+
+// renamed is a store that returns pushed requests under the name of another client, or under another request_uri.
+type renamed struct {
+	authorize.PushedRequestStore
+	clientID string
+	hash     storage.Hash
+}
+
+func (r *renamed) PushedRequest(ctx context.Context, h storage.Hash, now time.Time) (storage.PushedRequest, error) {
+	if r.hash != (storage.Hash{}) {
+		h = r.hash
+	}
+	p, err := r.PushedRequestStore.PushedRequest(ctx, h, now)
+	if r.clientID != "" {
+		p.ClientID = r.clientID
+	}
+	return p, err
+}
+
+// TestPushedOpensForItsClient: whoever can write to the store cannot give a pushed request to another client or request_uri.
+func TestPushedOpensForItsClient(t *testing.T) {
+	t.Parallel()
+	store := &renamed{}
+	w := newWorld(t, func(c *authorize.Config) { store.PushedRequestStore, c.PushedRequests = c.PushedRequests, store })
+	b := w.browser()
+	uri, other := w.pushed(params("web")), w.pushed(params("web"))
+	require.Equal(t, "login", outcome(t, b.authorize(use("web", uri))))
+	store.clientID = "silent"
+	require.Equal(t, "page Internal Server Error server_error", outcome(t, b.authorize(use("silent", uri))))
+	store.clientID, store.hash = "", storage.HashOf(other)
+	require.Equal(t, "page Internal Server Error server_error", outcome(t, b.authorize(use("web", uri))))
+}
+
+// TestPushNeedsPOST: only a POST pushes, also if the host calls Push.
+func TestPushNeedsPOST(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	form := must(client.ParseForm(params("spa").Encode()))
+	before := w.store.Stats()
+	for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPut, http.MethodPatch, http.MethodDelete, "post", ""} {
+		_, err := w.endpoint.Push(t.Context(), client.Request{Method: method, Form: form, Header: http.Header{}})
+		require.ErrorIs(t, err, portner.InvalidRequest, method)
+	}
+	require.Equal(t, before, w.store.Stats())
+	_, err := w.endpoint.Push(t.Context(), client.Request{Method: http.MethodPost, Form: form, Header: http.Header{}})
+	require.NoError(t, err)
 }
 
 // TestPushedInTwoTabs: of two tabs one gets a code, also if the login takes long.

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -12,6 +13,7 @@ import (
 	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/authorize"
 	"github.com/portner-go/portner/pkce"
+	"github.com/portner-go/portner/scope"
 )
 
 // TestValidation: each invalid parameter leads to an error page or to an error for the client.
@@ -187,4 +189,37 @@ func TestNativeLoopback(t *testing.T) {
 	require.True(t, strings.HasPrefix(res.Header.Get("Location"), "no.example.app:/cb?error=invalid_request"))
 	res = w.browser().authorize(params("app", "redirect_uri", "http://localhost:49152/cb"))
 	require.Equal(t, "page Bad Request invalid_request", outcome(t, res))
+}
+
+// everyScope is a Source in which every client may have every scope.
+type everyScope struct{}
+
+func (everyScope) Scope(name string) *scope.Scope {
+	return &scope.Scope{Name: name, Description: "x", AccessibleForAll: true}
+}
+
+func (everyScope) Access(string, string) scope.AccessState { return scope.Approved }
+
+// TestScopesAreBounded: a request has at most 100 scopes, and the parameter at most 4096 bytes.
+func TestScopesAreBounded(t *testing.T) {
+	t.Parallel()
+	names := make([]string, 101)
+	for i := range names {
+		names[i] = "test:s" + strconv.Itoa(i)
+	}
+	longest := "test:" + strings.Repeat("x", 4096-len("openid test:"))
+	w := newWorld(t, func(c *authorize.Config) {
+		c.Scopes = everyScope{}
+		web, err := c.Clients.Client(t.Context(), "web")
+		require.NoError(t, err)
+		web.Scopes = append(append(web.Scopes, names...), longest, longest+"x")
+	})
+	for name, tt := range map[string]struct{ scope, want string }{
+		"100 scopes": {strings.Join(names[:100], " "), "login"},
+		"101 scopes": {strings.Join(names, " "), "error invalid_scope"},
+		"4096 bytes": {"openid " + longest, "login"},
+		"4097 bytes": {"openid " + longest + "x", "error invalid_scope"},
+	} {
+		require.Equal(t, tt.want, outcome(t, w.browser().authorize(params("web", "scope", tt.scope))), name)
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -157,4 +158,54 @@ func TestAudienceOfAnotherIssuer(t *testing.T) {
 	w.rejects("service", form(w.machineToken(both), "audience", "portal"), portner.InvalidTarget)
 	_, got := w.exchanged("service", form(w.machineToken(both), "audience", optest.Issuer))
 	require.Equal(t, optest.Issuer, got["aud"])
+}
+
+// TestTargetsAreBounded: resource and audience name at most five targets together.
+func TestTargetsAreBounded(t *testing.T) {
+	t.Parallel()
+	targets := []string{"https://a.example.no", "https://b.example.no", "one", "two", "three", "four"}
+	w := newWorld(t, func(c *exchange.Config) { c.Policy = decide(exchange.Decision{Audience: targets}) })
+	subject := w.login("portal", "openid test:api").String("access_token")
+	f := form(subject, "resource", targets[0], "resource", targets[1], "audience", targets[2], "audience", targets[3], "audience", targets[4])
+	_, got := w.exchanged("portal", f)
+	require.Len(t, got["aud"], 5)
+	f.Add("audience", targets[5])
+	w.rejects("portal", f, portner.InvalidTarget)
+	f.Del("resource")
+	_, got = w.exchanged("portal", f)
+	require.Len(t, got["aud"], 4)
+}
+
+// TestActorTokenHasItsType: actor_token and actor_token_type are sent together or not at all (RFC 8693 §2.1).
+func TestActorTokenHasItsType(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	subject, actor := w.machineToken(), w.machineToken()
+	w.rejects("service", form(subject, "actor_token", actor), portner.InvalidRequest)
+	w.rejects("service", form(subject, "actor_token_type", exchange.AccessToken), portner.InvalidRequest)
+	w.exchanged("service", form(subject, "actor_token", actor, "actor_token_type", exchange.AccessToken))
+	w.exchanged("service", form(subject))
+}
+
+// TestExpiredForeignToken: the leeway of the verifier of another issuer extends no token, and the log says that the token has expired.
+func TestExpiredForeignToken(t *testing.T) {
+	t.Parallel()
+	var mu sync.Mutex
+	var reason string
+	w := newWorldAt(t, func(c *provider.Config) {
+		c.OnEvent = func(_ context.Context, e portner.Event) {
+			mu.Lock()
+			defer mu.Unlock()
+			reason = e.Reason
+		}
+	})
+	expires := func(seconds int64) string {
+		return w.machineToken(set("iat", w.now.Unix()-60), set("exp", w.now.Unix()+seconds))
+	}
+	for _, seconds := range []int64{-5, -1, 0} {
+		w.rejects("service", form(expires(seconds)), portner.InvalidRequest)
+		require.Equal(t, "subject_token_expired", reason)
+	}
+	_, got := w.exchanged("service", form(expires(1)))
+	require.EqualValues(t, w.now.Unix()+1, got["exp"])
 }

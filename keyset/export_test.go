@@ -1,6 +1,12 @@
 package keyset
 
-import "os"
+import (
+	"context"
+	"os"
+	"time"
+
+	"github.com/portner-go/portner/internal/seal"
+)
 
 // WithLink replaces os.Link and writes without waiting for the disk.
 func (d Directory) WithLink(link func(oldName, newName string) error) Directory {
@@ -22,4 +28,14 @@ func KeysOf(s *Set) []Key {
 func ParseKeyFile(text []byte) (Key, error) {
 	k, err := parseKeyFile(text)
 	return k.key, err
+}
+
+// InsertSealed stores a record that is sealed as those of h are, with the KID of k.
+func (h Shared) InsertSealed(ctx context.Context, number int64, k Key, created time.Time) error {
+	derived, err := seal.NewKeys(h.Set, h.Secrets...)
+	if err != nil {
+		return err
+	}
+	keys := &sharedKeys{Shared: h, box: derived.Box("signing key")}
+	return keys.insert(ctx, storedKey{number: number, key: k, created: created})
 }

@@ -434,6 +434,28 @@ func TestSharedForeignRecords(t *testing.T) {
 	require.Equal(t, []string{"Store/2", "Store/3"}, fieldsOf(err), "every problem at once")
 }
 
+// TestSharedKeyOfAnotherKID: a record whose KID is not that of its key is rejected, also if it is sealed with a secret of the set. A client
+// would look for the key under another name than the one in the store.
+func TestSharedKeyOfAnotherKID(t *testing.T) {
+	t.Parallel()
+	for _, kid := range []string{"", "another"} {
+		store := memory.New()
+		h := shared(store)
+		key := generate(t, keyset.EdDSA)
+		if kid != "" {
+			key.KID = kid
+		}
+		require.NoError(t, h.InsertSealed(t.Context(), 1, key, epoch))
+		_, err := h.Open(t.Context())
+		if kid == "" {
+			require.NoError(t, err)
+			continue
+		}
+		require.Equal(t, []string{"Store/1"}, fieldsOf(err))
+		require.ErrorContains(t, err, "is not the private key of its KID")
+	}
+}
+
 // overwriting is a store whose InsertSigningKey overwrites. The node that inserts loads the keys before another one inserts.
 type overwriting struct {
 	keyset.Store

@@ -129,6 +129,31 @@ func TestClientID(t *testing.T) {
 	})
 }
 
+// TestReturnsToLogoutURIsOnly: a URI that is registered for another purpose, or of another client, is not one to return to.
+func TestReturnsToLogoutURIsOnly(t *testing.T) {
+	t.Parallel()
+	const own = "https://front.example/post_logout_redirect"
+	for name, uri := range map[string]string{
+		"redirect_uri":           "https://front.example/cb",
+		"frontchannel_logout":    "https://front.example/out",
+		"another client's":       back,
+		"with a query":           own + "?x=1",
+		"with a slash":           own + "/",
+		"in other case":          "https://FRONT.example/post_logout_redirect",
+		"http":                   "http://front.example/post_logout_redirect",
+		"of a name that extends": own + ".evil.example",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newWorld(t).login("kari", "front")
+			a := b.get("id_token_hint", b.idToken("front"), "post_logout_redirect_uri", uri)
+			require.NotContains(t, a.body, uri+`"`)
+			require.NotEqual(t, 303, a.code)
+			require.Contains(t, strings.Join(b.events(), " "), "post_logout_redirect_uri_mismatch/front")
+		})
+	}
+}
+
 // TestWithoutConfirmation: without a hint the user is logged out at once, if configured.
 func TestWithoutConfirmation(t *testing.T) {
 	t.Parallel()

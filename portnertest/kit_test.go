@@ -242,3 +242,16 @@ func TestParallel(t *testing.T) {
 		})
 	}
 }
+
+// TestLogInComparesState: LogIn accepts no response with another state than that of its request.
+func TestLogInComparesState(t *testing.T) {
+	t.Parallel()
+	r := &reports{TB: t}
+	op := portnertest.New(r, portnertest.Config{})
+	require.Panics(t, func() {
+		op.LogIn(r, portnertest.Login{Parameters: map[string]string{"state": "of-another-request-0123456789"}})
+	})
+	require.Len(t, r.fatal, 1)
+	require.Contains(t, r.fatal[0], "the state of the response is not that of the request")
+	require.NotEmpty(t, op.LogIn(r, portnertest.Login{}).AccessToken)
+}

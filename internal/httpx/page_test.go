@@ -79,3 +79,15 @@ func TestOrigin(t *testing.T) {
 		require.Equal(t, want, httpx.Origin(raw), raw)
 	}
 }
+
+// TestValidState: a state is printable ASCII of at most 2048 bytes; it becomes part of a header field.
+func TestValidState(t *testing.T) {
+	t.Parallel()
+	for state, want := range map[string]bool{
+		"": true, " ~": true, "a&b=c#%00": true, "\x1f": false, "a\x00b": false, "a\r\nSet-Cookie: x": false, "\t": false, "\x7f": false, "\x80": false, "blåbær": false,
+		strings.Repeat("a", httpx.MaxState): true, strings.Repeat("a", httpx.MaxState+1): false,
+	} {
+		require.Equal(t, want, httpx.ValidState(state), "%.20q", state)
+	}
+	require.Equal(t, 2048, httpx.MaxState)
+}

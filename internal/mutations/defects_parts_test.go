@@ -110,8 +110,8 @@ var portnertestDefects = []defect{
 	},
 	{
 		"portnertest: a refresh token is used after it was replaced", "portnertest/check.go",
-		`	if replaced {`,
-		`	if replaced && next == "" {`,
+		"replaced := p.history.replaced[storage.HashOf(token)]",
+		"replaced := p.history.replaced[storage.HashOf(next)]",
 		nil,
 	},
 	{

@@ -730,9 +730,9 @@ var exchangeDefects = []defect{
 		nil,
 	},
 	{
-		"an actor token without its type is ignored", "exchange/grant.go",
+		"the type of an actor token that is missing is ignored", "exchange/grant.go",
 		`case f.Has("actor_token") != f.Has("actor_token_type"):`,
-		`case !f.Has("actor_token") && f.Has("actor_token_type"):`,
+		`case f.Has("actor_token") && !f.Has("actor_token_type"):`,
 		nil,
 	},
 	{

@@ -378,6 +378,8 @@ func TestOtherPagesAreRejected(t *testing.T) {
 		"an old browser":                       {"POST", "/clients", []string{"Origin", "https://evil.example"}, 403},
 		"a document without an origin":         {"DELETE", "/changes", []string{"Origin", "null"}, 403},
 		"a script of another site":             {"GET", "/clients", []string{"Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "no-cors", "Sec-Fetch-Dest", "script"}, 403},
+		"a script of another port":             {"GET", "/clients", []string{"Sec-Fetch-Site", "same-site", "Sec-Fetch-Mode", "no-cors", "Sec-Fetch-Dest", "script"}, 403},
+		"a frame of another port":              {"GET", "/", []string{"Sec-Fetch-Site", "same-site", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "iframe"}, 403},
 		"a frame of another site":              {"GET", "/", []string{"Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "iframe"}, 403},
 		"a link of another site":               {"GET", "/", []string{"Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document"}, 200},
 		"an address that the user has entered": {"GET", "/", []string{"Sec-Fetch-Site", "none"}, 200},
