@@ -257,11 +257,12 @@ func (e *Endpoint) interact(ctx context.Context, x *exchange, n next, sess *stor
 	if len(sealed) > maxSealed {
 		return e.refuse(ctx, x, x.req.to.invalid("request_too_large", "The request is too large."))
 	}
-	setPageHeaders(x.header)
 	x.interacted = true
 	if x.written {
+		forbidFrames(x.header) // the redirect sets the other fields
 		return e.redirect(x, Redirect{URL: e.pageURL(x.step, sealed)})
 	}
+	setPageHeaders(x.header)
 	return e.result(x, Decision{Interaction: e.newPending(x, sealed, sess, f)})
 }
 

@@ -296,6 +296,10 @@ var (
 func setPageHeaders(h http.Header) {
 	httpx.Secure(h)
 	h["Referrer-Policy"] = sameOrigin
+	forbidFrames(h)
+}
+
+func forbidFrames(h http.Header) {
 	h["X-Frame-Options"] = frameDeny
 	h["Content-Security-Policy"] = pagePolicy
 }
