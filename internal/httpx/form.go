@@ -3,6 +3,7 @@
 package httpx
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -11,6 +12,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"unicode/utf8"
 
 	"github.com/portner-go/portner"
@@ -183,14 +185,33 @@ func ReadBody(w http.ResponseWriter, r *http.Request) (Form, error) {
 	if err := checkFormType(r.Header); err != nil {
 		return Form{}, err
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, MaxBody))
+	body, err := readText(http.MaxBytesReader(w, r.Body, MaxBody))
 	if err != nil {
 		if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 			return Form{}, TooLarge()
 		}
 		return Form{}, reject("body_unreadable", "The body is incomplete.")
 	}
-	return Parse(string(body))
+	return Parse(body)
+}
+
+// bodies holds space in which bodies are read.
+var bodies = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
+// maxPooled is the largest space that returns to the pool, in bytes.
+const maxPooled = 8 << 10
+
+// readText reads r to its end. It overwrites the space, because a body holds codes and secrets.
+func readText(r io.Reader) (string, error) {
+	b := bodies.Get().(*bytes.Buffer)
+	_, err := b.ReadFrom(r)
+	text := b.String()
+	if b.Cap() <= maxPooled {
+		clear(b.Bytes())
+		b.Reset()
+		bodies.Put(b)
+	}
+	return text, err
 }
 
 // formType is the media type of forms.
