@@ -51,8 +51,8 @@ walk:
 	PORTNER_WALKS=$(WALKS) PORTNER_WALK_LENGTH=80 go test -count=1 -timeout 4h -run '^TestWalks$$' -v ./internal/walk/
 
 # Careless changes, made one by one (internal/mutations): a test must fail with each. It writes internal/mutations/RESULT.md.
-# MUTANTS=open runs those without a result, and a regular expression those whose area, rule or file it matches. It needs PostgreSQL and
-# redis-server on this machine, and fails without them.
+# MUTANTS=open runs those without a result, and a regular expression those whose area, rule or file it matches. It needs PostgreSQL,
+# PgBouncer and redis-server on this machine, and fails without one of them.
 MUTANTS ?= all
 mutants:
 	PORTNER_MUTANTS='$(MUTANTS)' go test -count=1 -timeout 4h -run '^TestMutants$$' -v ./internal/mutations/

@@ -186,9 +186,10 @@ func baseline(t *testing.T, pkg, binary string, list []*task) tested {
 	}
 	if err != nil && (len(b.fails) == 0 || panicked.MatchString(out)) {
 		b.fails = append(b.fails, everyTest)
+		t.Logf("%s: the program ends without a defect: %s", pkg, out[max(0, len(out)-4000):])
 	}
 	if len(b.fails) > 0 {
-		t.Logf("%s: without a defect %v fail: %s", pkg, b.fails, out)
+		t.Logf("%s: without a defect %v fail", pkg, b.fails)
 	}
 	return b
 }
