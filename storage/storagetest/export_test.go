@@ -53,13 +53,14 @@ func JudgeNodes(name string, newNodes func(n int) []Node) Verdict {
 	return judge(name, nodeCases(), func() []Node { return newNodes(nodes) })
 }
 
-func judge[S any](name string, cases []testCase[S], newStore func() S) Verdict {
+// judge returns Passed if three stores pass: a race does not show a defect in every run.
+func judge[S any](name string, cases []testCase[S], newStore func() S) (v Verdict) {
 	for _, c := range cases {
-		if c.name == name {
-			return verdictOf(c, newStore())
+		for try := 0; c.name == name && try < 3 && v != Failed; try++ {
+			v = verdictOf(c, newStore())
 		}
 	}
-	return Unknown
+	return v
 }
 
 func verdictOf[S any](c testCase[S], s S) Verdict {

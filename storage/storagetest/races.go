@@ -636,11 +636,11 @@ func raceRejectedSession(t testing.TB, s provider.Store) {
 	second.Hash = storage.HashOf("rejected")
 	next := in
 	next.Hash = storage.HashOf("next")
-	insert := func() error { return rejected(replace(bg, s, none, second, epoch)) }
+	insert := func() error { return rejected(replace(yielding(), s, none, second, epoch)) }
 	calls := []func() error{
-		insert, func() error { _, err := s.Session(bg, second.Hash, epoch); return err },
-		insert, func() error { return replace(bg, s, second.Hash, next, epoch) },
-		insert, func() error { _, err := s.EndSession(bg, second.Hash, epoch); return err },
+		insert, func() error { _, err := s.Session(yielding(), second.Hash, epoch); return err },
+		insert, func() error { return replace(yielding(), s, second.Hash, next, epoch) },
+		insert, func() error { _, err := s.EndSession(yielding(), second.Hash, epoch); return err },
 	}
 	for i, err := range together(t, len(calls), func(i int) error { return always(calls[i]) }) {
 		must(t, err, []string{"creating", "reading", "creating", "replacing", "creating", "ending"}[i]+" a session that is rejected")
@@ -657,9 +657,9 @@ func raceRejectedTokens(t testing.TB, s provider.Store) {
 	for i, err := range together(t, 4, func(i int) error {
 		return always(func() error {
 			if i%2 == 0 {
-				return rejected(s.RotateRefreshToken(bg, first.Refresh.Hash, second, 0, epoch))
+				return rejected(s.RotateRefreshToken(yielding(), first.Refresh.Hash, second, 0, epoch))
 			}
-			_, _, err := s.AccessToken(bg, second.Access.Hash, epoch)
+			_, _, err := s.AccessToken(yielding(), second.Access.Hash, epoch)
 			return err
 		})
 	}) {
