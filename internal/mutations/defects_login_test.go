@@ -160,7 +160,7 @@ var redirectDefects = []defect{
 	{
 		"an IPv4 address in a redirect URI may have other forms", "client/uri.go",
 		`if strings.Trim(last, "0123456789") == "" || strings.HasPrefix(last, "0x") {`,
-		`if strings.Trim(last, "0123456789") == "" && len(labels) == 4 {`,
+		`if strings.Trim(last, "0123456789") == "" && strings.Count(host, ".") == 3 {`,
 		nil,
 	},
 	{
