@@ -17,7 +17,8 @@ import (
 // Decision is the outcome of an authorization request or of an interaction. Exactly one of Redirect, Interaction and Error is
 // set. State changes are committed before a Decision is returned.
 type Decision struct {
-	// Header holds the header fields of the response, such as Set-Cookie and Cache-Control. Send them in every case.
+	// Header holds the header fields of the response, such as Set-Cookie and Cache-Control. Send them in every case. A Decision for the function of
+	// Endpoint.Page lacks those that Page has set in its response.
 	Header      http.Header
 	Redirect    *Redirect
 	Interaction *Pending

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"reflect"
+	"strconv"
+	"strings"
 	"testing"
 	"unicode/utf8"
 
@@ -53,58 +55,161 @@ func FuzzResponse(f *testing.F) {
 	})
 }
 
-// FuzzMembers reads the claims of tokens that hold a text in every field with a decoder. None is missing, none is another one, and a
-// zero field leaves its member out, unless the member is required.
-func FuzzMembers(f *testing.F) {
-	f.Add("openid", int64(1_700_000_000))
-	f.Add("<\"&\\>\x00\u2028é\xff", int64(0))
-	f.Add("", int64(-1))
-	f.Fuzz(func(t *testing.T, text string, number int64) {
-		details := json.RawMessage(marshal(t, []any{map[string]any{"type": text}}))
-		a := accessToken{
-			Iss: text, Sub: text, ClientID: text, Aud: []string{text}, Scopes: []string{text, "b"}, Exp: number, Iat: number, Nbf: number, JTI: text,
-			ACR: text, AMR: []string{text, "pwd"}, AuthTime: number, SID: text, Act: details, MayAct: details, Details: details,
-			Cnf: storage.Confirmation{Key: text, Certificate: text},
-		}
-		plain := map[string]any{
-			"iss": text, "client_id": text, "aud": text, "scope": text + " b", "exp": number, "iat": number, "jti": text, "amr": a.AMR,
-			"act": details, "may_act": details, "authorization_details": details,
-		}
-		optional(plain, text, "sub", "acr", "sid")
-		optional(plain, number, "nbf", "auth_time")
-		cnf := map[string]any{}
-		optional(cnf, text, "jkt", "x5t#S256")
-		if len(cnf) > 0 {
-			plain["cnf"] = cnf
-		}
-		require.JSONEq(t, marshal(t, plain), written(t, &a))
+// The claims with the names of their members, as encoding/json writes them.
+type (
+	taggedAccess struct {
+		Iss      string          `json:"iss"`
+		Sub      string          `json:"sub,omitempty"`
+		ClientID string          `json:"client_id"`
+		Aud      any             `json:"aud,omitempty"`
+		Scope    string          `json:"scope"`
+		Exp      int64           `json:"exp"`
+		Iat      int64           `json:"iat"`
+		Nbf      int64           `json:"nbf,omitempty"`
+		JTI      string          `json:"jti"`
+		ACR      string          `json:"acr,omitempty"`
+		AMR      []string        `json:"amr,omitempty"`
+		AuthTime int64           `json:"auth_time,omitempty"`
+		SID      string          `json:"sid,omitempty"`
+		Act      json.RawMessage `json:"act,omitempty"`
+		MayAct   json.RawMessage `json:"may_act,omitempty"`
+		Details  json.RawMessage `json:"authorization_details,omitempty"`
+		Cnf      *taggedCnf      `json:"cnf,omitempty"`
+	}
+	taggedCnf struct {
+		Key         string `json:"jkt,omitempty"`
+		Certificate string `json:"x5t#S256,omitempty"`
+	}
+	taggedIntrospection struct {
+		Active    bool   `json:"active"`
+		TokenType string `json:"token_type"`
+		ExpiresIn int64  `json:"expires_in"`
+		taggedAccess
+	}
+	taggedID struct {
+		Iss      string          `json:"iss"`
+		Sub      string          `json:"sub"`
+		Aud      string          `json:"aud"`
+		Exp      int64           `json:"exp"`
+		Iat      int64           `json:"iat"`
+		Nbf      int64           `json:"nbf,omitempty"`
+		AuthTime int64           `json:"auth_time,omitempty"`
+		JTI      string          `json:"jti"`
+		Nonce    string          `json:"nonce,omitempty"`
+		ACR      string          `json:"acr,omitempty"`
+		AMR      []string        `json:"amr,omitempty"`
+		SID      string          `json:"sid,omitempty"`
+		Details  json.RawMessage `json:"authorization_details,omitempty"`
+	}
+)
 
-		a.Aud, a.ScopeArray, a.Cnf = []string{text, "second"}, true, storage.Confirmation{}
-		delete(plain, "cnf")
-		plain["aud"], plain["scope"] = a.Aud, a.Scopes
-		require.JSONEq(t, marshal(t, plain), written(t, &a))
+// FuzzMembers compares what tokens and the introspection response write with the tagged structs above, byte by byte. Each field has a value
+// of its own, or is zero by one bit of set.
+func FuzzMembers(f *testing.F) {
+	f.Add("openid", int64(1_700_000_000), uint32(0xffffffff))
+	f.Add("<\"&\\>\x00\u2028é\xff{", int64(1), uint32(0x55555555))
+	f.Add("{", int64(-1), uint32(0xaaaaaaaa))
+	f.Add("", int64(0), uint32(0))
+	f.Fuzz(func(t *testing.T, text string, number int64, set uint32) {
+		i := -1
+		is := func() bool { i++; return set>>(i%32)&1 == 1 }
+		word := func() string {
+			if !is() {
+				return ""
+			}
+			return text + strconv.Itoa(i)
+		}
+		count := func() int64 {
+			if !is() {
+				return 0
+			}
+			return number + int64(i)
+		}
+		words := func() []string {
+			if !is() {
+				return nil
+			}
+			return []string{word(), word()}[:1+i%2]
+		}
+		value := func() json.RawMessage {
+			if !is() {
+				return nil
+			}
+			return json.RawMessage(marshal(t, []any{map[string]any{word(): count()}, nil}))
+		}
+		a := accessToken{
+			Iss: word(), Sub: word(), ClientID: word(), Aud: words(), Scopes: []string{word(), word()}, Exp: count(), Iat: count(), Nbf: count(),
+			JTI: word(), ACR: word(), AMR: words(), AuthTime: count(), SID: word(), Act: value(), MayAct: value(), Details: value(),
+			Cnf: storage.Confirmation{Key: word(), Certificate: word()},
+		}
+		tagged := taggedAccess{
+			a.Iss, a.Sub, a.ClientID, nil, strings.Join(a.Scopes, " "), a.Exp, a.Iat, a.Nbf, a.JTI, a.ACR, a.AMR, a.AuthTime, a.SID, a.Act, a.MayAct,
+			a.Details, nil,
+		}
+		switch len(a.Aud) {
+		case 0:
+		case 1:
+			tagged.Aud = a.Aud[0]
+		default:
+			tagged.Aud = a.Aud
+		}
+		if a.Cnf != (storage.Confirmation{}) {
+			tagged.Cnf = &taggedCnf{a.Cnf.Key, a.Cnf.Certificate}
+		}
+		require.Equal(t, marshal(t, &tagged), written(t, &a))
+
+		r := accessResponse{TokenType: word(), ExpiresIn: count(), accessToken: a}
+		require.Equal(t, marshal(t, &taggedIntrospection{true, r.TokenType, r.ExpiresIn, tagged}), written(t, &r))
 
 		id := idToken{
-			Iss: text, Sub: text, Aud: text, Exp: number, Iat: number, Nbf: number, AuthTime: number, JTI: text, Nonce: text, ACR: text,
-			AMR: []string{text}, SID: text, Details: details,
+			Iss: word(), Sub: word(), Aud: word(), Exp: count(), Iat: count(), Nbf: count(), AuthTime: count(), JTI: word(), Nonce: word(), ACR: word(),
+			AMR: words(), SID: word(), Details: value(),
 		}
-		plain = map[string]any{
-			"iss": text, "sub": text, "aud": text, "exp": number, "iat": number, "jti": text, "amr": id.AMR, "authorization_details": details,
-		}
-		optional(plain, text, "nonce", "acr", "sid")
-		optional(plain, number, "nbf", "auth_time")
-		require.JSONEq(t, marshal(t, plain), written(t, &id))
+		require.Equal(t, marshal(t, &taggedID{
+			id.Iss, id.Sub, id.Aud, id.Exp, id.Iat, id.Nbf, id.AuthTime, id.JTI, id.Nonce, id.ACR, id.AMR, id.SID, id.Details,
+		}), written(t, &id))
 	})
 }
 
-// optional adds members with a value, unless it is zero.
-func optional(to map[string]any, value any, names ...string) {
-	if reflect.ValueOf(value).IsZero() {
-		return
+// TestMembersAfterObjects adds claims to documents that end with an empty object, a brace in a text or null. No member is lost, and none is
+// there twice.
+func TestMembersAfterObjects(t *testing.T) {
+	t.Parallel()
+	for _, base := range []members{&userInfo{Sub: "{"}, &accessToken{Details: json.RawMessage(`{}`)}, &accessToken{Cnf: storage.Confirmation{Key: "{"}}} {
+		out, err := encode(base)
+		require.NoError(t, err)
+		d := Document{Kind: UserInfo, out: out}
+		want := map[string]any{}
+		require.NoError(t, json.Unmarshal(out.bytes(), &want))
+		for name, value := range map[string]any{"a{": map[string]any{}, `b"`: "{", "c": []any{}, "d{}": nil, "e": json.RawMessage("null"), "f": 7.0} {
+			d.Set(name, value)
+			if value != nil && name != "e" {
+				want[name] = value
+			}
+			d.SetString(name+"text", "v{")
+			want[name+"text"] = "v{"
+		}
+		require.NoError(t, d.err)
+		require.JSONEq(t, marshal(t, want), string(out.bytes()))
+		require.Len(t, names(t, out.bytes()), len(want), "a member is there twice")
+		out.free()
 	}
-	for _, name := range names {
-		to[name] = value
+}
+
+// names returns the names of the members of an object, in their order, also those that are there twice.
+func names(t *testing.T, object []byte) (all []string) {
+	t.Helper()
+	dec := json.NewDecoder(bytes.NewReader(object))
+	_, err := dec.Token()
+	require.NoError(t, err)
+	for dec.More() {
+		name, err := dec.Token()
+		require.NoError(t, err)
+		all = append(all, name.(string))
+		var value json.RawMessage
+		require.NoError(t, dec.Decode(&value))
 	}
+	return all
 }
 
 // TestZeroMembers verifies what tokens without optional claims have.

@@ -201,7 +201,7 @@ var bodies = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 // maxPooled is the largest space that returns to the pool, in bytes.
 const maxPooled = 8 << 10
 
-// readText reads r to its end. It overwrites the space, because a body holds codes and secrets.
+// readText reads r to its end. It overwrites space that returns to the pool, because a body holds codes and secrets.
 func readText(r io.Reader) (string, error) {
 	b := bodies.Get().(*bytes.Buffer)
 	_, err := b.ReadFrom(r)
