@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -182,8 +183,9 @@ func (d *Document) accepts(name string) bool {
 	return !d.Pseudonymous || !pseudonym.Identifying(name)
 }
 
-// Has reports whether a claim was added, also if it was withheld because the token is pseudonymous. Adding it again is an error.
-func (d *Document) Has(name string) bool { return slices.Contains(d.names, name) }
+// Has reports whether a claim was added, also if it was withheld because the token is pseudonymous. Adding it again is an error. Names are
+// compared without regard to case.
+func (d *Document) Has(name string) bool { return hasName(d.names, name) }
 
 func (d *Document) fail(name string, err error) { d.err = fmt.Errorf("claim %q: %w", name, err) }
 
@@ -192,14 +194,26 @@ var (
 	errRepeated = errors.New("the claim is set twice")
 )
 
-// reserved reports whether the name of a claim belongs to the protocol, in documents of this kind.
+// reservedNames are the claims of the protocol. Those of introspectionNames are reserved in introspection responses only (RFC 7662 §2.2).
+var (
+	reservedNames = []string{
+		"iss", "sub", "aud", "exp", "nbf", "iat", "jti", "client_id", "scope", "acr", "amr", "auth_time", "nonce", "sid", "azp", "at_hash", "c_hash",
+		"s_hash", "cnf", "act", "may_act", "authorization_details", "events", "response_type", "token_introspection",
+	}
+	introspectionNames = []string{"active", "token_type", "expires_in"}
+)
+
+// reserved reports whether the name of a claim belongs to the protocol, in documents of this kind, also in another case.
 func reserved(k Kind, name string) bool {
-	switch name {
-	case "", "iss", "sub", "aud", "exp", "nbf", "iat", "jti", "client_id", "scope", "acr", "amr", "auth_time", "nonce", "sid", "azp",
-		"at_hash", "c_hash", "s_hash", "cnf", "act", "may_act", "authorization_details", "events", "response_type", "token_introspection":
-		return true
-	case "active", "token_type", "expires_in": // RFC 7662 §2.2
-		return k == Introspection
+	return name == "" || hasName(reservedNames, name) || k == Introspection && hasName(introspectionNames, name)
+}
+
+// hasName reports whether a list has a name. Names are compared without regard to case, because encoding/json and other readers do.
+func hasName(list []string, name string) bool {
+	for _, one := range list {
+		if strings.EqualFold(one, name) {
+			return true
+		}
 	}
 	return false
 }

@@ -120,8 +120,15 @@ func TestClaimsFuncFails(t *testing.T) {
 		"not found":      {func(context.Context, *token.Document) error { return storage.ErrNotFound }, "not found"},
 		"panic":          {func(context.Context, *token.Document) error { panic(pid) }, "panicked with a string"},
 		"reserved name":  {setClaim("iss", "x"), `claim \"iss\"`},
-		"no name":        {setClaim("", "x"), `claim \"\"`},
-		"subject":        {setClaim("sub", "x"), `claim \"sub\"`},
+		"another case":   {setClaim("Sub", "x"), `claim \"Sub\"`},
+		"long s":         {setClaim("\u017fub", "x"), "claim \\\"ſub\\\""},
+		"repeated in another case": {func(_ context.Context, d *token.Document) error {
+			d.Set("a", 2)
+			d.SetString("A", "1")
+			return nil
+		}, `claim \"A\"`},
+		"no name": {setClaim("", "x"), `claim \"\"`},
+		"subject": {setClaim("sub", "x"), `claim \"sub\"`},
 		"repeated name": {func(_ context.Context, d *token.Document) error {
 			d.SetString("a", "1")
 			d.Set("a", 2)

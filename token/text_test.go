@@ -3,6 +3,7 @@ package token_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -22,7 +23,7 @@ func TestTextOfAClaim(t *testing.T) {
 	all.WriteString("\u2028\u2029\ufffd\U0001f600")
 	texts := map[string]string{"all": all.String(), "plain": "a<b>&c", "last": "~\x7f", `na"me`: "x", `back\slash`: `"`, "æ": "\\", "line\n": "\u001f"}
 	for _, one := range all.String() {
-		texts["one"+string(one)] = string(one)
+		texts[fmt.Sprintf("%U", one)] = string(one)
 	}
 	f := newFixture(t, withClaims(provider.OpenIDConnect(), func(_ context.Context, d *token.Document) error {
 		for name, text := range texts {

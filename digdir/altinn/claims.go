@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strconv"
@@ -57,10 +58,16 @@ func (c claims) text(name, value string) {
 	if err != nil { // a string always has a JSON text
 		panic(err)
 	}
-	c[name] = quoted
+	c.set(name, quoted)
 }
 
-func (c claims) number(name string, value int64) { c[name] = strconv.AppendInt(nil, value, 10) }
+func (c claims) number(name string, value int64) { c.set(name, strconv.AppendInt(nil, value, 10)) }
+
+// set sets a claim, and removes one whose name differs by case only: some readers take the last of both.
+func (c claims) set(name string, value json.RawMessage) {
+	maps.DeleteFunc(c, func(other string, _ json.RawMessage) bool { return strings.EqualFold(other, name) })
+	c[name] = value
+}
 
 // setCommon sets the claims of every token of the platform.
 func (x *exchange) setCommon(c claims) {

@@ -60,6 +60,8 @@ func FuzzClaims(f *testing.F) {
 		f.Add(string(payload))
 	}
 	f.Add(`{"iss":"https://test.maskinporten.no/","exp":1757498492,"iat":1757498372,"consumer":{"authority":"iso6523-actorid-upis","ID":"0192:1:2"}}`)
+	f.Add(`{"iss":"https://test.maskinporten.no/","exp":1757498492,"iat":1757498372,"consumer":{"authority":"iso6523-actorid-upis","ID":"0192:314240979"},
+		"scope":"altinn:broker.read","jtI":"a-jti"}`)
 	f.Fuzz(func(t *testing.T, payload string) {
 		jwt, err := w.ofMaskinporten.Sign("", "", []byte(payload), start)
 		require.NoError(t, err)
