@@ -41,6 +41,7 @@ type nodeConfig struct {
 	Skew      time.Duration // of the clock
 	Grace     time.Duration // of refresh tokens
 	Lifetimes provider.Lifetimes
+	History   time.Duration // lifetime of an entry of the login history; 0 is the default of package authorize
 	Session   session.Limits
 	Sweep     time.Duration // between two sweeps; 0 sweeps only at /control/sweep
 	Run       bool          // the store sweeps by itself, about once a minute
@@ -143,7 +144,7 @@ func newServingOn(ctx context.Context, cfg nodeConfig, store *opened, logger *sl
 	}
 	n.op, err = provider.New(provider.Config{
 		Issuer: cfg.Issuer, Profile: provider.OpenIDConnect(), Store: store, Keys: keys, Clients: clients, Origins: clients.HasOrigin, Scopes: scopes,
-		Page: n.page, Secrets: []portner.Secret{cfg.Secret}, PairwiseKey: cfg.Pairwise, PushedRequests: store, History: store, Replay: store,
+		Page: n.page, Secrets: []portner.Secret{cfg.Secret}, PairwiseKey: cfg.Pairwise, PushedRequests: store, History: historyOf(store, cfg.History), Replay: store,
 		Users: n, Lifetimes: cfg.Lifetimes, Session: session.Rules{Limits: cfg.Session}, RotationGrace: cfg.Grace, MaxSessionsPerUser: 1000,
 		GrantHandlers: []token.GrantHandler{token.ClientCredentials(store)}, Now: n.now, Logger: logger,
 	})
@@ -261,6 +262,25 @@ func (n *serving) withdraw(w http.ResponseWriter, r *http.Request) {
 		err = n.store.Revoke(r.Context(), storage.Revocation{Authorization: key}, n.now())
 	}
 	answer(w, "withdrawn", err)
+}
+
+// historyOf returns the login history of a store. Its entries end after life, if that is not 0.
+func historyOf(store authorize.HistoryStore, life time.Duration) authorize.HistoryStore {
+	if life == 0 {
+		return store
+	}
+	return endingHistory{store, life}
+}
+
+type endingHistory struct {
+	authorize.HistoryStore
+	life time.Duration
+}
+
+// RecordLogin implements authorize.HistoryStore.
+func (h endingHistory) RecordLogin(ctx context.Context, l storage.Login, now time.Time) error {
+	l.ExpiresAt = now.Add(h.life)
+	return h.HistoryStore.RecordLogin(ctx, l, now)
 }
 
 // nodeStats is what a node says about its process.

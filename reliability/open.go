@@ -66,7 +66,7 @@ func open(ctx context.Context, o opening) (*opened, error) {
 		m := memory.New()
 		return &opened{fullStore: memoryStore{m}, close: func() {}, size: func() (int, int64) {
 			s := m.Stats()
-			return s.Sessions + s.EndedSessions + s.Grants + s.Tokens + s.PushedRequests + s.Consents + s.Replays, 0
+			return s.Sessions + s.EndedSessions + s.Grants + s.Tokens + s.PushedRequests + s.Consents + s.Replays + s.Logins, 0
 		}}, nil
 	case kindSQLite:
 		s, err := sqlite.Open(ctx, rest, sqlite.Config{Timeout: o.timeout, Logger: o.logger, Now: o.now})

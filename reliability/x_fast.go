@@ -41,6 +41,7 @@ func fast(t *trial, defect string, sweep, length time.Duration) {
 			Code: 10 * time.Minute, Pending: 20 * time.Minute, AccessToken: 10 * time.Minute, IDToken: 10 * time.Minute, RefreshToken: 20 * time.Minute, Authorization: 30 * time.Minute,
 		}
 		cfg.Session = session.Limits{Max: longestLife, Idle: 20 * time.Minute}
+		cfg.History = longestLife
 	})
 	m := &mixture{cluster: c, now: func() time.Time { return start.Add(speed * time.Since(start)) }}
 	var samples []nodeStats
