@@ -155,23 +155,23 @@ func TestProxy(t *testing.T) {
 		c, err := net.Dial("tcp", p.addr())
 		tr.must(err)
 		defer c.Close()
-		said := func() (string, error) {
+		said := func(within time.Duration) (string, error) {
 			_, _ = c.Write([]byte("hi"))
-			_ = c.SetReadDeadline(time.Now().Add(300 * time.Millisecond))
+			_ = c.SetReadDeadline(time.Now().Add(within))
 			b := make([]byte, 2)
 			n, err := io.ReadFull(c, b)
 			return string(b[:n]), err
 		}
-		text, err := said()
+		text, err := said(time.Minute)
 		tr.check(err == nil && text == "hi", "%q %v", text, err)
 		for _, m := range []mode{{drop: true}, {half: true}} {
 			p.set(m)
-			_, err = said()
+			_, err = said(300 * time.Millisecond)
 			tr.check(err != nil, "%+v: a reply", m)
 		}
 		p.set(mode{})
 		p.cut()
-		_, err = said()
+		_, err = said(time.Minute)
 		tr.check(err != nil, "cut: a reply")
 	}}
 	ok, text := runTrial(e)

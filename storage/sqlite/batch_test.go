@@ -198,7 +198,7 @@ func TestBatchWaitsOnce(t *testing.T) {
 func TestPanicWhileReading(t *testing.T) {
 	t.Parallel()
 	file := emptyFile(t)
-	s, err := sqlite.Open(t.Context(), file, sqlite.Config{Readers: 2, Timeout: 100 * time.Millisecond})
+	s, err := sqlite.Open(t.Context(), file, sqlite.Config{Readers: 2})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
 	for range 3 {
