@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"runtime"
+	"runtime/debug"
 	"runtime/metrics"
 	"sync"
 	"syscall"
@@ -91,6 +92,8 @@ func (c *child) do(cmd command) (reply, error) {
 		return c.fill(cmd.N)
 	case "heap":
 		return heap(), nil
+	case "collect":
+		return collect(), nil
 	case "expire":
 		return reply{}, c.srv.expire()
 	case "listen":
@@ -248,6 +251,24 @@ func heap() reply {
 	}
 	runtime.ReadMemStats(&m)
 	return reply{Heap: m.HeapAlloc}
+}
+
+// collect measures a collection of garbage: its CPU time, and the bytes that are allocated between two of them. After it, the process does not
+// collect.
+func collect() reply {
+	debug.SetGCPercent(100)
+	runtime.GC() // what was there before
+	r, begin, n := reply{}, cpu(), 0
+	for ; r.CPU < 50*time.Millisecond; n++ {
+		runtime.GC()
+		r.CPU = cpu() - begin
+	}
+	r.CPU /= time.Duration(n)
+	heap := []metrics.Sample{{Name: "/gc/heap/goal:bytes"}, {Name: "/gc/heap/live:bytes"}}
+	metrics.Read(heap)
+	r.Bytes = heap[0].Value.Uint64() - heap[1].Value.Uint64()
+	debug.SetGCPercent(-1)
+	return r
 }
 
 // usage returns what the process has used.

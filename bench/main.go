@@ -23,7 +23,7 @@ func main() {
 		exit(serveChild(name, os.Stdin, os.Stdout))
 		return
 	}
-	b := &bench{log: os.Stderr, blocks: defaultBlocks}
+	b := &bench{log: os.Stderr, blocks: defaultBlocks, least: 10 * time.Millisecond}
 	flag.IntVar(&b.n, "n", 20_000, "code exchanges with ES256 that are measured; the numbers of other operations follow")
 	flag.IntVar(&b.entries, "entries", 1_000_000, "logins in the large store")
 	only := flag.String("only", strings.Join(sections, ","), "sections")

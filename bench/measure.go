@@ -12,7 +12,8 @@ import (
 type bench struct {
 	n       int // code exchanges with ES256
 	blocks  int
-	entries int // of the large store
+	entries int           // of the large store
+	least   time.Duration // of a slice of the section on two cores
 	keys    map[string][]byte
 	lost    []string // what could not be measured, and why
 	log     io.Writer

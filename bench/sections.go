@@ -111,13 +111,13 @@ func (b *bench) scaling(op *operation) (c comparison, err error) {
 		return c, err
 	}
 	defer func() { err = errors.Join(err, g.close()) }()
-	n := max(b.slice(op, es256), 2)
+	counts := map[*process]int{}
 	for range b.blocks {
 		for _, p := range g.processes {
 			if p.subject.name == "null" || p.ended != nil {
 				continue
 			}
-			gain, err := p.gain(op, n, g)
+			gain, err := b.gain(op, p, counts, g)
 			if err != nil {
 				if err = b.survive(where, err); err != nil {
 					return c, err
@@ -131,8 +131,19 @@ func (b *bench) scaling(op *operation) (c comparison, err error) {
 	return c, nil
 }
 
-// gain measures one block on one and on two cores.
-func (p *process) gain(op *operation, n int, g *group) (float64, error) {
+// gain measures one block on one and on two cores. The first block of a process finds how many operations a slice has: the second core
+// takes some time to start, which a short slice would consist of.
+func (b *bench) gain(op *operation, p *process, counts map[*process]int, g *group) (float64, error) {
+	n := counts[p]
+	if n == 0 {
+		n = max(b.slice(op, es256), 2)
+		r, err := p.run(op, n, 1, g.public)
+		if err != nil {
+			return 0, err
+		}
+		n *= 1 + int(b.least/max(r.CPU, time.Microsecond))
+		counts[p] = n
+	}
 	var one, two time.Duration
 	for range slicesPerBlock / 2 {
 		alone, err := p.run(op, n, 1, g.public)
@@ -208,16 +219,26 @@ func (b *bench) sizes(s subject, all []comparison) (err error) {
 	return nil
 }
 
-// size compares an operation in the large store with the same in a small one, which is new because each operation adds records.
+// size compares an operation in the large store with the same in a small one, which is new because each operation adds records. A collection
+// of a large store takes longer than a block, so that most blocks would have none and one of them a whole one. None runs while operations
+// are measured; each block pays for the bytes that it allocates.
 func (b *bench) size(s subject, set settings, op *operation, large *process, public crypto.PublicKey) (ratios []float64, err error) {
 	small, err := filled(s, set, smallStore)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, small.close()) }()
+	var perByte [2]float64
+	for i, p := range [2]*process{small, large} {
+		r, err := p.call(command{Do: "collect"})
+		if err != nil {
+			return nil, err
+		}
+		perByte[i] = float64(r.CPU) / float64(r.Bytes)
+	}
 	n := max(b.slice(op, es256)/5, 1)
 	for range b.blocks {
-		var took [2]time.Duration
+		var took [2]float64
 		for range slicesPerBlock {
 			for i, p := range [2]*process{small, large} {
 				if _, err := p.call(command{Do: "use", Set: settings{Op: op.name}}); err != nil {
@@ -227,10 +248,10 @@ func (b *bench) size(s subject, set settings, op *operation, large *process, pub
 				if err != nil {
 					return nil, err
 				}
-				took[i] += r.CPU
+				took[i] += float64(r.CPU) + perByte[i]*float64(r.Bytes)
 			}
 		}
-		ratios = append(ratios, float64(took[1])/float64(took[0]))
+		ratios = append(ratios, took[1]/took[0])
 	}
 	return ratios, nil
 }
