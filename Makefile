@@ -12,11 +12,12 @@ check: fmt vet lint tidy test fuzz bench
 fmt:
 	@out="$$(gofmt -l . ; go run $(GOFUMPT) -l .)"; test -z "$$out" || { echo "not formatted:"; echo "$$out"; exit 1; }
 
-# With the tag servers, then the packages that have files without it.
+# With the tag servers, then the packages that have files without it, then the careless changes of "make mutants", which must compile.
 UNTAGGED = ./internal/programs/ ./internal/stores/
 vet:
 	go vet -tags servers work
 	cd examples && go vet $(UNTAGGED)
+	PORTNER_MUTANTS=types go test -run '^TestMutants$$' ./internal/mutations/
 
 lint:
 	go run $(STATICCHECK) -tags servers work

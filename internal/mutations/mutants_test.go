@@ -36,11 +36,11 @@ func TestMutants(t *testing.T) {
 			todo = append(todo, newTask(d, last))
 		}
 	}
-	r.write(t)
 	checkTypes(t, todo)
 	if t.Failed() || selected == "types" {
 		return
 	}
+	r.write(t)
 	for len(todo) > 0 {
 		todo = r.round(t, todo)
 	}
