@@ -128,6 +128,7 @@ type fositeHasher struct{}
 
 var errSecret = errors.New("wrong secret")
 
+// Compare returns an error if data is not the secret of the clients. The hash of the registration is not read: each client has the same.
 func (fositeHasher) Compare(_ context.Context, _, data []byte) error {
 	if !secretOK(string(data)) {
 		return errSecret
@@ -135,6 +136,7 @@ func (fositeHasher) Compare(_ context.Context, _, data []byte) error {
 	return nil
 }
 
+// Hash returns the SHA-256 hash of a secret.
 func (fositeHasher) Hash(_ context.Context, data []byte) ([]byte, error) {
 	sum := sha256.Sum256(data)
 	return sum[:], nil
@@ -163,6 +165,7 @@ type fositeStore struct {
 	used map[string]time.Time
 }
 
+// ClientAssertionJWTValid returns fosite.ErrJTIKnown if a client assertion with this jti was used.
 func (s *fositeStore) ClientAssertionJWTValid(_ context.Context, jti string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -172,6 +175,7 @@ func (s *fositeStore) ClientAssertionJWTValid(_ context.Context, jti string) err
 	return nil
 }
 
+// SetClientAssertionJWT records the use of a client assertion. It returns fosite.ErrJTIKnown if another call was first.
 func (s *fositeStore) SetClientAssertionJWT(_ context.Context, jti string, exp time.Time) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -199,8 +203,11 @@ func newFositeSession(user string) *fositeSession {
 	}
 }
 
+// GetJWTClaims returns the claims of a JWT access token.
 func (s *fositeSession) GetJWTClaims() jwt.JWTClaimsContainer { return s.claims }
-func (s *fositeSession) GetJWTHeader() *jwt.Headers           { return s.header }
+
+// GetJWTHeader returns the header of a JWT access token, to which the library adds kid and alg.
+func (s *fositeSession) GetJWTHeader() *jwt.Headers { return s.header }
 
 // Clone copies what the library changes. The copy by reflection of the module costs more.
 func (s *fositeSession) Clone() fosite.Session {

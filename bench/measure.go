@@ -62,6 +62,7 @@ func (b *bench) costTable() ([]row, error) {
 	return rows, nil
 }
 
+// String returns the median of each subject, in microseconds, on one line.
 func (r row) String() string {
 	text := ""
 	for _, s := range subjects() {

@@ -36,6 +36,7 @@ type ended struct {
 	reason  string
 }
 
+// Error names the subject and the reason that its process printed last.
 func (e *ended) Error() string { return e.subject.name + ": the process ended: " + e.reason }
 
 // stderr forwards what a child writes, line by line, until the line that says why the child ends. It drops what follows, which is a dump
@@ -46,6 +47,7 @@ type stderr struct {
 	fatal string
 }
 
+// Write forwards whole lines and keeps the rest until its line ends. It never fails.
 func (w *stderr) Write(p []byte) (int, error) {
 	for _, c := range p {
 		if w.line = append(w.line, c); c == '\n' {

@@ -81,19 +81,23 @@ type recorder struct {
 
 func newRecorder(h http.Handler) *recorder { return &recorder{handler: h, header: http.Header{}} }
 
+// Header returns the header of the response, as http.ResponseWriter requires.
 func (w *recorder) Header() http.Header { return w.header }
 
+// WriteHeader keeps the first status that the handler writes.
 func (w *recorder) WriteHeader(status int) {
 	if w.status == 0 {
 		w.status = status
 	}
 }
 
+// Write appends to the body. The status is 200 if the handler wrote none.
 func (w *recorder) Write(p []byte) (int, error) {
 	w.WriteHeader(http.StatusOK)
 	return w.body.Write(p)
 }
 
+// WriteString does what Write does, without a copy of s: io.WriteString calls it.
 func (w *recorder) WriteString(s string) (int, error) {
 	w.WriteHeader(http.StatusOK)
 	return w.body.WriteString(s)

@@ -160,6 +160,7 @@ func (b *bench) gain(op *operation, p *process, counts map[*process]int, g *grou
 	return 2 * float64(one) / float64(two), nil
 }
 
+// String returns the median and the quartiles of each subject on one line.
 func (c comparison) String() string {
 	text := ""
 	for _, s := range subjects() {

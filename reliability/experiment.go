@@ -143,6 +143,7 @@ type trial struct {
 // skipped is the fault of a trial that this machine cannot run.
 type skipped struct{ reason string }
 
+// Error returns why this machine cannot run the trial.
 func (s skipped) Error() string { return s.reason }
 
 // skip ends the trial.

@@ -110,6 +110,7 @@ type locked struct {
 	out io.Writer
 }
 
+// Write forwards p while no other goroutine writes.
 func (l *locked) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

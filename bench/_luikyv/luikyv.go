@@ -108,6 +108,7 @@ type luikyvStore struct {
 	used     map[string]struct{} // identifiers of assertions
 }
 
+// SaveSession stores a pending authorization request, and deletes one that is finished.
 func (s *luikyvStore) SaveSession(_ context.Context, session *goidc.AuthnSession) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -119,12 +120,14 @@ func (s *luikyvStore) SaveSession(_ context.Context, session *goidc.AuthnSession
 	return nil
 }
 
+// Session loads a pending authorization request.
 func (s *luikyvStore) Session(_ context.Context, id string) (*goidc.AuthnSession, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return luikyvRecord(s.sessions, id)
 }
 
+// SaveGrant stores a grant and makes it findable by its code and its refresh token. A refresh token that it replaces finds nothing.
 func (s *luikyvStore) SaveGrant(_ context.Context, g *goidc.Grant) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -136,24 +139,28 @@ func (s *luikyvStore) SaveGrant(_ context.Context, g *goidc.Grant) error {
 	return nil
 }
 
+// Grant loads a grant by its ID.
 func (s *luikyvStore) Grant(_ context.Context, id string) (*goidc.Grant, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return luikyvRecord(s.grants, id)
 }
 
+// GrantByAuthCode loads the grant of a code.
 func (s *luikyvStore) GrantByAuthCode(_ context.Context, code string) (*goidc.Grant, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return luikyvRecord(s.grants, s.codes[code])
 }
 
+// GrantByRefreshToken loads the grant of a refresh token.
 func (s *luikyvStore) GrantByRefreshToken(_ context.Context, token string) (*goidc.Grant, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return luikyvRecord(s.grants, s.refresh[token])
 }
 
+// SaveToken stores an access token.
 func (s *luikyvStore) SaveToken(_ context.Context, t *goidc.Token) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -161,6 +168,7 @@ func (s *luikyvStore) SaveToken(_ context.Context, t *goidc.Token) error {
 	return nil
 }
 
+// Token loads an access token by its ID.
 func (s *luikyvStore) Token(_ context.Context, id string) (*goidc.Token, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -120,9 +120,9 @@ func (c *checker) file(name string) error {
 	}
 	c.imports(f)
 	c.code(f)
+	c.docs(f)
 	if f.Name.Name != "main" {
 		c.packageDoc[c.dir] = c.packageDoc[c.dir] || f.Doc != nil
-		c.docs(f)
 	}
 	return nil
 }

@@ -9,8 +9,8 @@ import (
 
 // docs reports exported names without a comment: functions, methods, types, constants and variables, and in packages that a host can
 // import also struct fields and interface methods. Methods of types that are not exported need a comment too: it names the interface that
-// they implement. One comment can cover a group: for the names of one declaration in parentheses, and for fields that follow each other
-// without a blank line.
+// they implement, also in programs. One comment can cover a group: for the names of one declaration in parentheses, and for fields that
+// follow each other without a blank line.
 func (c *checker) docs(f *ast.File) {
 	for _, decl := range f.Decls {
 		switch d := decl.(type) {

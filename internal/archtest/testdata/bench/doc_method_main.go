@@ -1,0 +1,5 @@
+package main
+
+type helper struct{}
+
+func (helper) Bare() {}
