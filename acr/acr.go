@@ -66,10 +66,10 @@ func idPorten() []Level {
 	}
 }
 
-// Names that two levels of ID-porten had.
+// Former names of two levels of ID-porten. [IDPortenWithOldNames] has them, [IDPorten] does not.
 const (
-	OldSubstantial = "Level3"
-	OldHigh        = "Level4"
+	OldSubstantial = "Level3" // Substantial
+	OldHigh        = "Level4" // High
 )
 
 // IDPortenWithOldNames holds the levels of ID-porten and the old names of two of them, with the same ranks. A request with an old name
@@ -131,8 +131,8 @@ func (l *Levels) AtLeast(achieved, minimum string) bool {
 }
 
 // Satisfies reports whether a login at achieved answers a request: it is at least as strong as the weakest known value of requested, and
-// if it has a group, as the weakest one of that group: the levels of others say nothing about such logins. It returns false if
-// achieved or every value of requested is unknown, and if requested is empty. A caller that accepts requests without acr_values
+// if it has a group, as the weakest one of that group: only a request that names a level of the group accepts such a login. It
+// returns false if achieved or every value of requested is unknown, and if requested is empty. A caller that accepts requests without acr_values
 // compares with a default level in that case.
 func (l *Levels) Satisfies(achieved string, requested []string) bool {
 	group := l.groups[achieved]

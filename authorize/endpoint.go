@@ -87,7 +87,8 @@ func RequestFrom(w http.ResponseWriter, r *http.Request) (Request, error) {
 	return req, err
 }
 
-// Authorize decides an authorization request.
+// Authorize validates an authorization request, and returns a redirect to the client, an interaction with the user, or an error page.
+// If the session of the browser answers the request, the redirect has the code, and the store has it too.
 func (e *Endpoint) Authorize(ctx context.Context, r Request) *Decision {
 	return e.authorize(ctx, e.newExchange(r, http.Header{}), nil)
 }

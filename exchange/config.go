@@ -48,9 +48,9 @@ type Config struct {
 	// Issuers holds other issuers whose access tokens are accepted. The key is the value of iss, byte for byte. It requires
 	// Policy.
 	Issuers map[string]Issuer
-	// IDTokens are the keys of this provider. They accept its id_tokens from the client they were issued to, as long as the access token
-	// that was issued with the id_token is live, and as subject token only as long as the session of the login is. It requires Policy. If
-	// nil, id_tokens are rejected.
+	// IDTokens are the keys of this provider, which verify its id_tokens. An id_token is accepted from the client that it was issued to,
+	// as long as the access token that was issued with it is live, and as subject token only as long as the session of the login is. It
+	// requires Policy. If nil, id_tokens are rejected.
 	IDTokens *keyset.Set
 	// MaxLifetime bounds the lifetime of new tokens. Zero is no bound.
 	MaxLifetime time.Duration

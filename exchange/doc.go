@@ -9,8 +9,8 @@
 //
 //   - The scopes of the new token are among those of the presented token, or among those that the policy names if that is an
 //     id_token. The audiences of the new token are among those of the presented token, those that the policy names, and those
-//     that the records of its scopes enforce: a client that narrows a token without audiences cannot add another one. The new token expires no later than the presented token. No refresh
-//     token is issued.
+//     that the records of its scopes enforce: a client that narrows a token without audiences cannot add another one. The new token
+//     expires no later than the presented token. No refresh token is issued.
 //   - If the presented token is pseudonymous or opaque, the new token is too. The sub of a pseudonymous token is not one that the
 //     client receives in open grants, so that the client cannot find the user by it; see pseudonym.Pairwise. An opaque token
 //     identifies the user to the APIs that are entitled to its scopes, and not to the client, which receives no sub: the user is no
@@ -21,8 +21,9 @@
 //     without one it has that of the policy ([Decision.MayAct]).
 //   - If a token of this provider or its grant is revoked, the tokens exchanged for it, or with it as the actor token, are revoked too:
 //     introspection and userinfo reject them at once. An id_token counts as the access token that was issued with it. After a logout it
-//     can not be a subject token any more, and an actor token only as long as that access token can. An API that only verifies signatures accepts them until they expire. The revocation of a token of
-//     another issuer has no effect on the tokens exchanged for it.
+//     cannot be a subject token any more, and it can be an actor token only as long as that access token can. An API that only verifies
+//     signatures accepts them until they expire. The revocation of a token of another issuer has no effect on the tokens exchanged
+//     for it.
 //
 // A live token may be exchanged any number of times.
 package exchange

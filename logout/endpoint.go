@@ -82,7 +82,9 @@ func RequestFrom(w http.ResponseWriter, r *http.Request) (Request, error) {
 	return req, err
 }
 
-// Logout decides a logout request.
+// Logout ends the session of the browser that sent r and notifies its clients, or returns the page on which the user confirms the
+// logout first: see the package comment. The end of the session and the notifications take at most 11 s together, and do not stop
+// when ctx ends.
 func (e *Endpoint) Logout(ctx context.Context, r Request) *Decision {
 	return e.logout(ctx, e.newExchange(r, http.Header{}), nil)
 }

@@ -18,14 +18,14 @@ const (
 	maxVerifierLength = 128
 )
 
-// Errors of [Policy]. The first three become invalid_request at the authorization endpoint. At the token endpoint all of
-// them become invalid_grant.
+// Errors of [Policy]. [Policy.CheckRequest] returns the first three, which become invalid_request at the authorization endpoint.
+// [Policy.Verify] returns all but ErrMethod, and each of them becomes invalid_grant at the token endpoint.
 var (
 	ErrChallengeRequired  = errors.New("pkce: code_challenge required")
 	ErrMethod             = errors.New("pkce: code_challenge_method must be S256")
-	ErrChallenge          = errors.New("pkce: malformed code_challenge")
+	ErrChallenge          = errors.New("pkce: malformed code_challenge") // not the 43 characters of a SHA-256 hash in base64url
 	ErrVerifierRequired   = errors.New("pkce: code_verifier required")
-	ErrVerifier           = errors.New("pkce: malformed code_verifier")
+	ErrVerifier           = errors.New("pkce: malformed code_verifier") // not 43 to 128 unreserved characters (RFC 7636 §4.1)
 	ErrVerifierUnexpected = errors.New("pkce: code_verifier without code_challenge")
 	ErrMismatch           = errors.New("pkce: code_verifier does not match")
 )
@@ -38,7 +38,9 @@ type Policy struct {
 }
 
 // CheckRequest validates the parameters code_challenge and code_challenge_method of an authorization request; "" is an absent
-// parameter. If it returns nil, store the challenge, "" included, with the authorization code.
+// parameter. A challenge without a method is [ErrMethod], because its method would be plain. A method without a challenge is
+// [ErrChallengeRequired], also if p.Optional. If CheckRequest returns nil, store the challenge, "" included, with the
+// authorization code.
 func (p Policy) CheckRequest(challenge, method string) error {
 	if challenge == "" {
 		// A method without a challenge indicates that the challenge was removed from the request.
@@ -56,9 +58,13 @@ func (p Policy) CheckRequest(challenge, method string) error {
 	return nil
 }
 
-// Verify checks that verifier matches the stored challenge (RFC 7636 §4.6). If challenge is empty, it returns
-// [ErrChallengeRequired] unless p.Optional, and [ErrVerifierUnexpected] if p.Optional and the client sent a verifier: the client
-// used PKCE and the challenge did not reach the provider. Verify compares in constant time and does not allocate.
+// Verify checks that verifier, the parameter code_verifier of a token request or "", matches the stored challenge (RFC 7636
+// §4.6). It returns [ErrMismatch] if it does not, [ErrVerifierRequired] if verifier is empty, and [ErrVerifier] if it is malformed.
+//
+// If challenge is empty, Verify returns [ErrChallengeRequired] unless p.Optional, and [ErrVerifierUnexpected] if p.Optional and the
+// client sent a verifier: the client used PKCE and the challenge did not reach the provider.
+//
+// Verify compares in constant time and does not allocate.
 func (p Policy) Verify(challenge, verifier string) error {
 	switch {
 	case challenge == "" && !p.Optional:

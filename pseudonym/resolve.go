@@ -39,7 +39,7 @@ func MayIntrospect(r Resolver, t Token) bool {
 
 // MaySeeScope reports whether the response names s, a scope of the token; it names reserved scopes in any case. The client of the token
 // sees every scope, and so does a resource server that serves every audience of the token. Others see the scopes that they are entitled
-// to, and with an audience of their own those that belong to no one.
+// to, and with an audience of their own those without an owner.
 func MaySeeScope(r Resolver, t Token, s TokenScope) bool {
 	switch {
 	case !MayIntrospect(r, t):

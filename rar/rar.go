@@ -86,10 +86,10 @@ type Type struct {
 	Check func(ctx context.Context, r Request, details []Detail) error
 	// Alone rejects requests that also have details of other types, with ErrMixedTypes.
 	Alone bool
-	// NoApproval grants details of the type to every client with a live session, also for prompt=none, and no page shows them. It
-	// is right only if a detail lets the client do nothing that its scopes do not, and tells it nothing about the user: such as the
-	// name of a form to open. It must not be set for details that a client could use against the user, such as a payment or
-	// access to a file. It excludes Choices.
+	// NoApproval grants details of the type to every client with a live session, also for prompt=none, and no page shows them. Set it
+	// only if a detail gives the client no right beyond its scopes and no information about the user, such as the name of a form
+	// to open. Do not set it for details that a client could use against the user, such as a payment or access to a file. It
+	// excludes Choices.
 	NoApproval bool
 	// Describe returns the texts of the pages for all details of the type, one for each detail and in their order, in r.Locale.
 	// If nil, the page shows the name of the type and the JSON.
@@ -113,7 +113,7 @@ type Type struct {
 	Refresh func(ctx context.Context, r Request, granted []Detail) ([]json.RawMessage, error)
 }
 
-// Registry holds the types that a provider supports. It is immutable.
+// Registry holds the types that a provider supports. It is immutable and safe for concurrent use.
 type Registry struct {
 	types map[string]Type
 	names []string
@@ -246,7 +246,7 @@ func split(raw []byte) ([]Detail, error) {
 }
 
 // Grant returns the granted authorization_details of a request without a user as a JSON array, "[]" if no detail is granted. The
-// authenticated client is the one who approves. Types with Choices grant nothing. For a user see [Registry.Offer].
+// authenticated client approves them. Types with Choices grant nothing. For a user see [Registry.Offer].
 func (r *Registry) Grant(ctx context.Context, req Request, details []Detail) (json.RawMessage, error) {
 	granted := []json.RawMessage{}
 	err := r.each(details, func(t Type, own []Detail) error {

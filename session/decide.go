@@ -52,7 +52,7 @@ type Request struct {
 	// for this request and satisfies PromptLogin, FreshScope and MaxAge. If zero, no login was made for this request.
 	At time.Time
 	// LoginAt is the AuthTime of the login that the user made in this request, and zero if the user made none. A single-use login
-	// answers no request but the one that it was made in.
+	// answers only the request that it was made in.
 	LoginAt time.Time
 }
 

@@ -45,8 +45,8 @@ type Authentication struct {
 	AMR      []string  // methods used
 	Time     time.Time // zero, or later than now, is now
 	// Remember keeps the session cookie when the browser is closed, as long as Limits.Max allows ("remember me"). Set it only if the
-	// user chose it on a page that says so, and never on shared devices. Limits hold in any case: set them to what users are promised.
-	// If false, the cookie ends with the browser. Every login of the session decides anew.
+	// user chose it on a page that says so, and never on shared devices. It does not extend Limits: set them to what the page
+	// promises. If false, the cookie ends with the browser. Each login of the session replaces the choice of the previous one.
 	Remember bool
 	// Key identifies the login. LogIn with a Key that was used before returns the same session if everything else is the same, so
 	// that a form that is posted twice makes one session. If "", each call makes a new cookie. Package authorize sets it.

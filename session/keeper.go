@@ -15,7 +15,7 @@ import (
 	"github.com/portner-go/portner/storage"
 )
 
-// DefaultMaxPerUser is how many sessions one user may have.
+// DefaultMaxPerUser is the default of [Config.MaxPerUser].
 const DefaultMaxPerUser = 50
 
 // attempts is how often a change is tried if another request changed the record first.
@@ -39,7 +39,8 @@ type Config struct {
 	OnEnded func(ctx context.Context, ended storage.Session, now time.Time)
 	// URL is the base URL of the provider for browsers. Its port and path are part of the name of the session cookie, so that
 	// several providers on one host have a cookie each. With an https URL the cookie is Secure and its name begins with __Host-.
-	// With an http URL, which is valid for loopback hosts only, it is and does neither. If "", the name is DefaultCookieName.
+	// With an http URL, which is valid for loopback hosts only, the cookie is not Secure and its name lacks the prefix. If "", the
+	// cookie is Secure and its name is DefaultCookieName.
 	URL string
 	// AllowCrossSiteCookie sets the cookie with SameSite=None instead of Lax. Browsers then send it with cross-site POST
 	// requests too, so forms of other sites reach the endpoints with the session of the user. It requires an https URL.
@@ -138,7 +139,7 @@ func (k *Keeper) load(ctx context.Context, hash storage.Hash, now time.Time) (*s
 	return s, nil
 }
 
-// IsActive reports whether a session that Presented returned has reached none of Limits: the store keeps the record for longer. It is false
+// IsActive reports whether a session that Presented returned is within Limits: the store keeps the record for longer. It is false
 // for nil.
 func (k *Keeper) IsActive(s *storage.Session, now time.Time) bool {
 	return s != nil && k.rules.Limits.State(timesOf(s), now) == Active
@@ -169,9 +170,10 @@ func (k *Keeper) Identity(s *storage.Session, circle string) (Identity, error) {
 
 var errNoCircle = errors.New("session: the session has no login for this circle")
 
-// User returns the identity of the user for a page of the host: the one that the login of the browser's session proved that answers
-// req (see Decide). Without such a login it returns the zero Identity and the reason, and the page must treat the browser as logged
-// out. The zero Request is a login for the common circle at any level: a page sets Sufficient.
+// User returns the identity of the user who is logged in, for a page of the host. It is the identity of the login in the browser's
+// session that answers req (see Decide). If there is none, User returns the zero Identity and the reason, and the page must treat the
+// browser as logged out. The zero Request accepts a login for the common circle at any level: a page that needs a level sets
+// Sufficient.
 func (k *Keeper) User(ctx context.Context, request, response http.Header, req Request, now time.Time) (Identity, Reason, error) {
 	s, err := k.Current(ctx, request, response, now)
 	if err != nil {
@@ -199,8 +201,8 @@ func (k *Keeper) SID(s *storage.Session, clientID string) string {
 // ClientLogin is an authorization request of a client that a session answered.
 type ClientLogin struct {
 	ClientID string // of the client
-	// Open reports that the client learns who the user is. A client with one login that is not open stays without
-	// storage.SessionClient.Open until the session ends: its sid is that of both kinds of logins.
+	// Open reports that the client learns who the user is. After a login that is not open, storage.SessionClient.Open of the
+	// client is false until the session ends, because the client has one sid for both kinds of logins.
 	Open bool
 	// Until is the end of the grant of the request if it is login-only, and zero otherwise. The store keeps the session until then,
 	// so that a login or logout in the browser ends the grant although the session has reached Limits.

@@ -11,8 +11,8 @@ import (
 	"github.com/portner-go/portner/storage"
 )
 
-// Vault keeps identities out of stores: it encrypts the identities of records, and derives the keys under which users are
-// stored. Every part of a provider that reads or writes a Session or a Grant needs a Vault with the same issuer and secrets.
+// Vault encrypts the identities in the records of stores, and derives the keys under which the records of users are
+// found. Every part of a provider that reads or writes a Session or a Grant needs a Vault with the same issuer and secrets.
 type Vault struct {
 	identities *seal.Box
 	details    *seal.Box
