@@ -352,22 +352,6 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-func ExampleRegistry() {
-	types, _ := rar.NewRegistry(rar.Type{
-		Name: "urn:example:case", Members: []string{"case"},
-		Grant: func(_ context.Context, _ rar.Request, ds []rar.Detail, _ []string) ([]json.RawMessage, error) {
-			return []json.RawMessage{ds[0].JSON}, nil // load the case here
-		},
-	})
-	details, err := types.Parse([]byte(`[{"type":"urn:example:case","case":"2026/17"}]`))
-	fmt.Println(len(details), err)
-	_, err = types.Parse([]byte(`[{"type":"urn:example:other"}]`))
-	fmt.Println(err)
-	// Output:
-	// 1 <nil>
-	// rar: unknown type
-}
-
 // TestSelectionCheckEachType: the rules of one type do not apply to the choices of another.
 func TestSelectionCheckEachType(t *testing.T) {
 	t.Parallel()

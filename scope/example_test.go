@@ -74,3 +74,44 @@ func ExampleExpiry() {
 	// 1m30s
 	// 30s
 }
+
+// A refresh requests fewer scopes than the grant has. A later access token for the whole grant loses the scope whose access the owner has
+// withdrawn.
+func ExampleNarrow() {
+	scopes := []scope.Scope{{Name: "nav:ytelser.read"}, {Name: "skatt:inntekt.read", AccessibleForAll: true}}
+	access := scope.Access{Scope: "nav:ytelser.read", ConsumerOrgno: "991825827", State: scope.Approved}
+	records, _ := scope.NewRegistry(scopes, []scope.Access{access})
+	client := scope.Client{Organisation: "991825827", Scopes: []string{"openid", "nav:ytelser.read", "skatt:inntekt.read"}}
+	granted := []string{"openid", "nav:ytelser.read", "skatt:inntekt.read"}
+
+	plan, err := scope.Narrow([]string{"nav:ytelser.read"}, granted, client, records)
+	fmt.Println(plan.Granted, err)
+
+	access.State = scope.Denied
+	records, _ = scope.NewRegistry(scopes, []scope.Access{access})
+	plan, err = scope.Narrow(nil, granted, client, records)
+	fmt.Println(plan.Granted, err)
+	_, err = scope.Narrow([]string{"nav:ytelser.read"}, granted, client, records)
+	fmt.Println(err) // invalid_scope
+	// Output:
+	// [nav:ytelser.read] <nil>
+	// [openid skatt:inntekt.read] <nil>
+	// scope: not granted
+}
+
+// A machine requests a token without a user. Scopes that need a user are refused.
+func ExampleEvaluateMachine() {
+	records, _ := scope.NewRegistry([]scope.Scope{
+		{Name: "nav:ytelser.read", Description: "Ytelsene dine", RequiresUserConsent: true, AccessibleForAll: true},
+		{Name: "nav:satser.read", AccessibleForAll: true},
+	}, nil)
+	client := scope.Client{Organisation: "991825827", Scopes: []string{"nav:ytelser.read", "nav:satser.read"}}
+
+	plan, err := scope.EvaluateMachine([]string{"nav:satser.read"}, client, records)
+	fmt.Println(plan.Granted, err)
+	_, err = scope.EvaluateMachine([]string{"nav:ytelser.read"}, client, records)
+	fmt.Println(err)
+	// Output:
+	// [nav:satser.read] <nil>
+	// scope: refused: user_required
+}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"time"
 
@@ -72,4 +73,50 @@ func ExampleKeeper() {
 	// <nil> true
 	// user-4711 substantial
 	// <nil> <nil>
+}
+
+// A page of the host greets the user of the browser, if the login has the level that the page needs.
+func ExampleKeeper_User() {
+	vault, err1 := session.NewVault("https://login.example.no", portner.NewSecret())
+	keeper, err2 := session.New(session.Config{Store: memory.New(), Vault: vault})
+	if err := errors.Join(err1, err2); err != nil {
+		fmt.Println(err)
+		return
+	}
+	needs := session.Request{Sufficient: func(acr string) bool { return acr == "high" }}
+	account := func(w http.ResponseWriter, r *http.Request) {
+		user, reason, err := keeper.User(r.Context(), r.Header, w.Header(), needs, time.Now())
+		switch {
+		case err != nil:
+			http.Error(w, "Try again later.", http.StatusServiceUnavailable)
+		case reason != "":
+			fmt.Fprintln(w, "Log in:", reason)
+		default:
+			fmt.Fprintln(w, "Hello,", user.Subject)
+		}
+	}
+	visit := func(cookie string) {
+		w, r := httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/account", nil)
+		r.Header.Set("Cookie", cookie)
+		account(w, r)
+		fmt.Print(w.Body)
+	}
+
+	visit("")
+	for _, level := range []string{"substantial", "high"} {
+		response := http.Header{}
+		_, err := keeper.LogIn(context.Background(), response, nil, session.Authentication{
+			Identity: session.Identity{Subject: "user-4711"}, ACR: level, AMR: []string{"pwd"},
+		}, "", time.Now())
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		cookie, _, _ := strings.Cut(response.Get("Set-Cookie"), ";")
+		visit(cookie)
+	}
+	// Output:
+	// Log in: no_session
+	// Log in: step_up
+	// Hello, user-4711
 }
