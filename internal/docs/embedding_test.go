@@ -1,6 +1,7 @@
 package docs_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/aes"
 	"crypto/cipher"
@@ -15,6 +16,7 @@ import (
 	"html/template"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -27,8 +29,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/portner-go/portner/token"
-
 	"github.com/stretchr/testify/require"
 
 	"github.com/portner-go/portner"
@@ -38,6 +38,7 @@ import (
 	"github.com/portner-go/portner/internal/optest"
 	"github.com/portner-go/portner/internal/testpki"
 	"github.com/portner-go/portner/keyset"
+	"github.com/portner-go/portner/logout"
 	"github.com/portner-go/portner/provider"
 	"github.com/portner-go/portner/session"
 	"github.com/portner-go/portner/storage/memory"
@@ -547,23 +548,88 @@ func TestSeveralIssuers(t *testing.T) {
 	}
 }
 
-// tokenHandler calls the core of the token endpoint and writes a response of the host's own format.
+// The pages of a host in one language.
+var otherPages = template.Must(template.New("").Parse(`
+{{define "error"}}<!doctype html><html lang="nb"><title>Noe gikk galt</title><h1>Noe gikk galt</h1>
+<p>{{.Code}}{{with .Parameter}}: {{.}}{{end}}. Referanse: {{.CorrelationID}}</p>
+{{if .BackURL}}<p><a href="{{.BackURL}}">Tilbake til tjenesten</a></p>{{end}}</html>{{end}}
+
+{{define "confirm"}}<!doctype html><html lang="nb"><title>Logg ut</title><h1>Vil du logge ut av alle tjenester?</h1>
+<form method="post" action="{{.Action}}"><input type="hidden" name="{{.TokenField}}" value="{{.Token}}">
+<button>Logg ut</button> <button name="{{.CancelField}}" value="1">Avbryt</button></form></html>{{end}}
+
+{{define "logged-out"}}<!doctype html><html lang="nb"><title>Du er logget ut</title><h1>Du er logget ut</h1>
+{{range .Frames}}<iframe src="{{.}}" title="" hidden></iframe>{{end}}
+{{with .ContinueURL}}<p><a id="logout-continue" href="{{.}}">Gå videre</a></p>{{end}}
+{{if and .Frames .ContinueURL}}<script nonce="{{.Nonce}}">{{.Script}}</script>
+<noscript><meta http-equiv="refresh" content="3; url={{.ContinueURL}}"></noscript>{{end}}</html>{{end}}
+
+{{define "cancelled"}}<!doctype html><html lang="nb"><title>Du er fortsatt logget inn</title><h1>Du er fortsatt logget inn</h1>
+{{if .BackURL}}<p><a href="{{.BackURL}}">Tilbake til {{.ClientName}}</a></p>{{end}}</html>{{end}}`))
+
+func otherPage(name string, p any) portner.Reply {
+	var body bytes.Buffer
+	if err := otherPages.ExecuteTemplate(&body, name, p); err != nil {
+		panic(err) // it is logged, and the plain error page is sent
+	}
+	return portner.Reply{Body: body.Bytes()} // status, Content-Type and Content-Security-Policy are set already
+}
+
+func withPages(cfg provider.Config) provider.Config {
+	cfg.ErrorPage = func(p authorize.ErrorPage) portner.Reply { return otherPage("error", p) }
+	cfg.LogoutPages = logout.Pages{
+		Confirm:   func(p logout.ConfirmPage) portner.Reply { return otherPage("confirm", p) },
+		LoggedOut: func(p logout.LoggedOutPage) portner.Reply { return otherPage("logged-out", p) },
+		Cancelled: func(p logout.CancelledPage) portner.Reply { return otherPage("cancelled", p) },
+		Error:     func(p logout.ErrorPage) portner.Reply { return otherPage("error", p) },
+	}
+	return cfg
+}
+
+func TestOtherPages(t *testing.T) {
+	t.Parallel()
+	op := optest.New(t, optest.Options{Change: func(cfg *provider.Config) { *cfg = withPages(*cfg) }})
+	get := func(target string) *httptest.ResponseRecorder {
+		w := httptest.NewRecorder()
+		op.ServeHTTP(w, httptest.NewRequest(http.MethodGet, optest.Issuer+target, nil))
+		require.Equal(t, "text/html; charset=utf-8", w.Header().Get("Content-Type"))
+		require.Contains(t, w.Header().Get("Content-Security-Policy"), "frame-ancestors 'none'")
+		return w
+	}
+	for _, target := range []string{"/authorize?client_id=unknown", "/logout?id_token_hint=x.y.z"} {
+		w := get(target)
+		require.Equal(t, http.StatusBadRequest, w.Code)
+		require.Contains(t, w.Body.String(), "<h1>Noe gikk galt</h1>")
+	}
+	for name, p := range map[string]any{ // those that need a session too
+		"confirm": logout.ConfirmPage{Action: "/logout"}, "cancelled": logout.CancelledPage{BackURL: "https://example.no"},
+		"logged-out": logout.LoggedOutPage{Frames: []string{"https://example.no/out"}, ContinueURL: "https://example.no/", Script: "go()"},
+		"error":      logout.ErrorPage{Parameter: "id_token_hint"},
+	} {
+		require.Contains(t, string(otherPage(name, p).Body), "</html>", name)
+	}
+}
+
+// tokenHandler calls the core of the token endpoint and writes its reply.
 func tokenHandler(op *provider.Provider) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		var res *token.Response
-		req, err := client.RequestFrom(w, r, nil)
-		if err == nil {
-			res, err = op.Token.Issue(r.Context(), req)
-		}
-		w.Header().Set("Cache-Control", "no-store")
-		if err != nil {
-			reply := portner.ErrorReply(err)
-			w.WriteHeader(reply.Status)
-			_, _ = w.Write(reply.Body)
-			return
-		}
-		_ = json.NewEncoder(w).Encode(map[string]any{"token": res})
+		reply := issue(op, w, r)
+		maps.Copy(w.Header(), reply.Header)
+		w.WriteHeader(reply.Status)
+		_, _ = w.Write(reply.Body)
 	}
+}
+
+func issue(op *provider.Provider, w http.ResponseWriter, r *http.Request) portner.Reply {
+	req, err := client.RequestFrom(w, r, nil)
+	if err != nil {
+		return portner.ErrorReply(err)
+	}
+	res, err := op.Token.Issue(r.Context(), req)
+	if err != nil {
+		return portner.ErrorReply(err)
+	}
+	return res.Reply()
 }
 
 func TestTokenHandler(t *testing.T) {
@@ -581,6 +647,9 @@ func TestTokenHandler(t *testing.T) {
 		w := httptest.NewRecorder()
 		tokenHandler(op.Provider)(w, req)
 		require.Equal(t, status, w.Code, w.Body)
+		require.Equal(t, "application/json", w.Header().Get("Content-Type"))
+		require.Equal(t, "no-store", w.Header().Get("Cache-Control"))
+		require.Equal(t, status == http.StatusOK, strings.Contains(w.Body.String(), `"access_token":`))
 	}
 }
 
