@@ -39,7 +39,7 @@ func demoServices(d idporten.Demo) []ServiceConfig {
 		stories = openidStories()
 	}
 	return []ServiceConfig{
-		{Name: "Min tjeneste", Class: "first", ClientID: "min-tjeneste", Stories: stories, Text: "En tjeneste som lar noen andre stå for innloggingen. Velg en historie, og se hva tjenesten får vite."},
+		{Name: "Min tjeneste", Class: "first", ClientID: "min-tjeneste", Stories: stories, Text: "En tjeneste som logger inn brukerne med ID-porten. Velg en innlogging, og se hva tjenesten får vite."},
 		{Name: "Annen tjeneste", Class: "second", ClientID: "annen-tjeneste", Stories: stories[:1], Text: "Er du innlogget et annet sted, kommer du rett inn her (SSO)."},
 		{Name: "Isolert tjeneste", Class: "isolated", ClientID: "isolert-tjeneste", Stories: stories[:1], Text: "Deltar ikke i felles SSO: her må du alltid logge inn først."},
 	}
@@ -72,7 +72,7 @@ func idportenStories() []Story {
 		{Name: "pseudonym", Title: "Uten fødselsnummer", Text: "Tjenesten ser bare et pseudonym; API-et slår opp personen.", Scopes: []string{"openid", "profile", "demo:helse.read"}, API: "/helse", Pseudonymous: true},
 		opaque,
 		contact,
-		{Name: "hoyt", Title: "Høyt sikkerhetsnivå", Text: "Krever idporten-loa-high og løfter innloggingen om nødvendig.", Scopes: []string{"openid", "profile"}, ACR: acr.High},
+		{Name: "hoyt", Title: "Høyt sikkerhetsnivå", Text: "Krever idporten-loa-high. Er du innlogget på et lavere nivå, må du logge inn på nytt.", Scopes: []string{"openid", "profile"}, ACR: acr.High},
 		again,
 	}
 }
@@ -81,10 +81,10 @@ func idportenStories() []Story {
 func openidStories() []Story {
 	return []Story{
 		{Name: "login", Title: "Logg inn", Text: "Vanlig innlogging med openid og profile.", Scopes: []string{"openid", "profile"}},
-		{Name: "kontakt", Title: "E-post, telefon og adresse", Text: "De faste omfangene email, phone og address, svart av userinfo.", Scopes: []string{"openid", "profile", "email", "phone", "address"}},
+		{Name: "kontakt", Title: "E-post, telefon og adresse", Text: "Standardscopene email, phone og address. Svaret kommer fra userinfo.", Scopes: []string{"openid", "profile", "email", "phone", "address"}},
 		sharing,
 		opaque,
 		again,
-		{Name: "stille", Title: "Uten å spørre", Text: "prompt=none: inn uten en eneste side, eller login_required.", Scopes: []string{"openid", "profile"}, Prompt: "none"},
+		{Name: "stille", Title: "Uten å spørre", Text: "prompt=none: innlogging uten sider, eller feilen login_required.", Scopes: []string{"openid", "profile"}, Prompt: "none"},
 	}
 }

@@ -144,12 +144,12 @@ func (s *Service) discover(ctx context.Context) (*oidc.Provider, *oauth2.Config,
 func (s *Service) login(w http.ResponseWriter, r *http.Request) {
 	i := slices.IndexFunc(s.cfg.Stories, func(st Story) bool { return st.Name == r.PostFormValue("story") })
 	if i < 0 {
-		s.show(w, r, http.StatusBadRequest, page{Notice: "Den innloggingen finnes ikke."})
+		s.show(w, r, http.StatusBadRequest, page{Notice: "Den innloggingen finnes ikke. Velg en av dem under."})
 		return
 	}
 	_, conf, err := s.discover(r.Context())
 	if err != nil {
-		s.trouble(w, r, "Tjenesten får ikke kontakt med "+s.cfg.Provider+".", err)
+		s.trouble(w, r, "Tjenesten får ikke kontakt med "+s.cfg.Provider+". Se i terminalen om den kjører, og prøv igjen.", err)
 		return
 	}
 	st := s.cfg.Stories[i]
@@ -219,7 +219,7 @@ func (s *Service) callback(w http.ResponseWriter, r *http.Request) {
 	}
 	l, err := s.exchange(r.Context(), p, q.Get("code"))
 	if err != nil {
-		s.trouble(w, r, "Innloggingen kunne ikke fullføres.", err)
+		s.trouble(w, r, "Innloggingen kunne ikke fullføres. Prøv igjen.", err)
 		return
 	}
 	id := rand.Text()

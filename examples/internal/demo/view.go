@@ -62,11 +62,11 @@ func (s *Service) friendly(code string) string {
 	case "access_denied":
 		return "Du er ikke logget inn: du avbrøt, eller sa nei til alt tjenesten ba om."
 	case "login_required", "interaction_required", "consent_required", "account_selection_required":
-		return s.cfg.Provider + " måtte ha spurt deg om noe, men tjenesten ba om å slippe. Prøv en vanlig innlogging."
+		return s.cfg.Provider + " måtte ha vist deg en side, men tjenesten ba om innlogging uten sider. Prøv en vanlig innlogging."
 	case "temporarily_unavailable", "server_error":
 		return s.cfg.Provider + " er ikke tilgjengelig akkurat nå. Prøv igjen om litt."
 	}
-	return s.cfg.Provider + " godtok ikke forespørselen fra tjenesten."
+	return s.cfg.Provider + " avviste forespørselen fra tjenesten."
 }
 
 // trouble shows a general error and logs the cause. Error texts of libraries are not shown.
@@ -76,7 +76,7 @@ func (s *Service) trouble(w http.ResponseWriter, r *http.Request, notice string,
 		p.Detail = refused.ErrorCode + ": " + refused.ErrorDescription
 	}
 	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
-		p.Detail = "Tjenesten stoler ikke på sertifikatet. Er det selvsignert, hjelper -insecure-trust-self-signed."
+		p.Detail = "Tjenesten stoler ikke på sertifikatet. Hvis det er selvsignert, start med -insecure-trust-self-signed."
 	}
 	s.cfg.Log.Warn("demo", "service", s.cfg.ClientID, "notice", notice, "detail", p.Detail, "error", err)
 	s.show(w, r, http.StatusBadGateway, p)

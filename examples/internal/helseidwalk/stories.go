@@ -25,7 +25,7 @@ type story struct {
 func stories() []story {
 	return []story{
 		{
-			Name: "person", Title: "Helsepersonell logger inn", Text: "Journalsystemet skyver forespørselen inn, personen logger inn, og tokenet bindes til systemets nøkkel.",
+			Name: "person", Title: "Helsepersonell logger inn", Text: "Journalsystemet sender forespørselen på forhånd, personen logger inn, og tokenet bindes til systemets nøkkel.",
 			login: true, play: playPerson,
 		},
 		{
@@ -49,7 +49,7 @@ func (w *walk) push(ctx context.Context, j *tale) (to, state string, err error) 
 	sum := sha256.Sum256([]byte(j.verifier))
 	c := w.client(helseid.JournalApp)
 	uri, err := c.Push(ctx, &j.Journal, journey.Call{
-		Title: "Skyv forespørselen inn", Text: "Systemet sender forespørselen selv, signert med nøkkelen sin. Nettleseren får bare en henvisning til den.",
+		Title: "Send forespørselen på forhånd (PAR)", Text: "Systemet sender forespørselen selv, signert med nøkkelen sin. Nettleseren får bare en henvisning til den.",
 	}, url.Values{
 		"response_type": {"code"}, "redirect_uri": {w.base + "/callback"}, "scope": {"openid profile offline_access " + helseid.IdentityAll + " " + helseid.ScopeHPR + " " + helseid.ScopeJournal},
 		"state": {state}, "nonce": {j.nonce}, "code_challenge": {base64.RawURLEncoding.EncodeToString(sum[:])}, "code_challenge_method": {"S256"},
@@ -73,7 +73,7 @@ func (w *walk) push(ctx context.Context, j *tale) (to, state string, err error) 
 // Texts of the two token requests.
 const (
 	nonceTitle = "Be om et token, uten nonce"
-	nonceText  = "Beviset viser at systemet har nøkkelen. HelseID vil ha en verdi den selv har laget i beviset, og svarer med den."
+	nonceText  = "Beviset viser at systemet har nøkkelen. HelseID krever at beviset inneholder en verdi som HelseID har laget (nonce), og svarer med den."
 	retryTitle = "Be om et token igjen"
 	retryText  = "Nå er verdien med i beviset. Tokenet bindes til nøkkelen: cnf er avtrykket av den."
 )
@@ -129,8 +129,8 @@ func playRefusal(ctx context.Context, w *walk, j *tale) error {
 // useJournal calls the health API three times: as a bearer token, without a proof, and with one.
 func (w *walk) useJournal(ctx context.Context, j *tale, id, token string) error {
 	for _, c := range []journey.Call{
-		{Title: "Kall API-et som Bearer", Text: "Svaret skal være nei: tokenet er bundet til en nøkkel, og den som bare har tokenet, får ingenting.", Bearer: token},
-		{Title: "Kall API-et uten bevis", Text: "Svaret skal være nei: det mangler et bevis for nøkkelen.", DPoP: token},
+		{Title: "Kall API-et som Bearer", Text: "Forespørselen skal avvises: tokenet er bundet til en nøkkel, og den som bare har tokenet, får ingenting.", Bearer: token},
+		{Title: "Kall API-et uten bevis", Text: "Forespørselen skal avvises: det mangler et bevis for nøkkelen.", DPoP: token},
 	} {
 		c.To, c.Accept = w.api, "application/json"
 		r, err := j.Send(ctx, w.http, c)

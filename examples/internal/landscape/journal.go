@@ -42,7 +42,7 @@ func newJournal(at addresses, hc *http.Client, log *slog.Logger) (http.Handler, 
 func playHealth(ctx context.Context, w *walk, j *tale) error {
 	c := &journey.Client{Issuer: w.at.HelseID, ID: healthClient, Key: w.machine.health, HTTP: w.http}
 	t, err := c.Token(ctx, &j.Journal, journey.Call{
-		Title: "Be HelseID om et token", Text: "Systemet viser hvem det er, og at det har nøkkelen. HelseID vil ha en verdi den selv har laget i beviset, og svarer med den.",
+		Title: "Be HelseID om et token", Text: "Systemet viser hvem det er, og at det har nøkkelen. HelseID krever at beviset inneholder en verdi som HelseID har laget (nonce), og svarer med den.",
 	}, journey.Call{
 		Title: "Be HelseID om et token igjen", Text: "Nå er verdien med i beviset. Tokenet bindes til nøkkelen: cnf er avtrykket av den.", Token: "Tokenet fra HelseID",
 	}, url.Values{"grant_type": {client.ClientCredentials}, "scope": {scopeJournal}}, object{"assertion_details": object{
@@ -53,7 +53,7 @@ func playHealth(ctx context.Context, w *walk, j *tale) error {
 	if err != nil {
 		return err
 	}
-	if err := w.rejected(ctx, j, "Kall API-et som Bearer", "Svaret skal være nei: den som bare har tokenet, får ingenting.", w.at.journalAPI(), t.AccessToken); err != nil {
+	if err := w.rejected(ctx, j, "Kall API-et som Bearer", "Forespørselen skal avvises: den som bare har tokenet, får ingenting.", w.at.journalAPI(), t.AccessToken); err != nil {
 		return err
 	}
 	r, err := c.Call(ctx, &j.Journal, journey.Call{

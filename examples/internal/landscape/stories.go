@@ -74,7 +74,7 @@ func otherStories(at addresses) []story {
 
 func healthStory() story {
 	return story{
-		Name: "helse", Title: "Et system i helsesektoren", Text: "Systemet til en leverandør handler for en virksomhet. Tokenet er bundet til systemets nøkkel, og API-et vil ha bevis.",
+		Name: "helse", Title: "Et system i helsesektoren", Text: "Systemet til en leverandør handler for en virksomhet. Tokenet er bundet til systemets nøkkel, og API-et krever bevis for nøkkelen.",
 		play: playHealth,
 	}
 }
@@ -122,7 +122,7 @@ func playOnBehalf(ctx context.Context, w *walk, j *tale) error {
 	if err != nil {
 		return err
 	}
-	if err := w.rejected(ctx, j, "Kall API-et med det første tokenet", "Svaret skal være nei: API-et godtar bare tokener som er til det selv.", w.at.payAPI(), original); err != nil {
+	if err := w.rejected(ctx, j, "Kall API-et med det første tokenet", "Forespørselen skal avvises: API-et godtar bare tokener som er til det selv.", w.at.payAPI(), original); err != nil {
 		return err
 	}
 	return w.use(ctx, j, "Kall API-et med det nye tokenet", "API-et ser både hvem det gjelder og hvem som handler.", w.at.payAPI(), acting)
@@ -147,7 +147,7 @@ func machineStories(at addresses) []story {
 		},
 		{
 			Name: "nei", Title: "En leverandør uten delegering", Text: "Denne virksomheten har ikke delegert noe. Da får leverandøren heller ikke noe token.", Expected: true,
-			play: machinePlay(keyClient, "Forespørselen er den samme, for en annen virksomhet. Maskinporten sier nei, og hvorfor.",
+			play: machinePlay(keyClient, "Forespørselen er den samme, for en annen virksomhet. Maskinporten avviser den og sier hvorfor.",
 				object{"scope": scopeDelegated, "consumer_org": strangerOrg}, apiInstances),
 		},
 		{
