@@ -345,7 +345,7 @@ func TestPushProofFlood(t *testing.T) {
 	t.Parallel()
 	const max = 300
 	w, replay := dpopWorld(t, func(c *authorize.Config) {
-		c.PushedRequests = memory.NewWith(memory.Config{MaxPushedRequests: max})
+		c.PushedRequests = must(memory.NewWith(memory.Config{MaxPushedRequests: max}))
 	})
 	stored := 0
 	for n := range 2 * max {

@@ -18,7 +18,7 @@ func TestPushedFlood(t *testing.T) {
 	const max = 300
 	flooded := func(addr func(n int) string) *world {
 		w := newWorld(t, func(c *authorize.Config) {
-			c.PushedRequests = memory.NewWith(memory.Config{MaxPushedRequests: max})
+			c.PushedRequests = must(memory.NewWith(memory.Config{MaxPushedRequests: max}))
 		})
 		full := 0
 		for n := range 2 * max {
@@ -61,7 +61,7 @@ func from(addr string) func(*http.Request) { return func(r *http.Request) { r.Re
 func TestPushedOfConfidentialClients(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(c *authorize.Config) {
-		c.PushedRequests = memory.NewWith(memory.Config{MaxPushedRequestsPerClient: 30})
+		c.PushedRequests = must(memory.NewWith(memory.Config{MaxPushedRequestsPerClient: 30}))
 	})
 	for n := range 40 {
 		want := http.StatusCreated

@@ -44,7 +44,10 @@ func openPortner(s settings) (*server, error) {
 		return nil, err
 	}
 	const many = 8_000_000 // a bound is for two owners
-	store := memory.NewWith(memory.Config{MaxSessions: many, MaxGrants: many, MaxTokens: many, MaxReplays: many})
+	store, err := memory.NewWith(memory.Config{MaxSessions: many, MaxGrants: many, MaxTokens: many, MaxReplays: many})
+	if err != nil {
+		return nil, err
+	}
 	var ahead atomic.Int64 // of the clock
 	now := func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
 	profile := provider.OpenIDConnect()

@@ -136,7 +136,9 @@ func TestFaultsOfTheStore(t *testing.T) {
 // has, and has room again when they have expired. One client fills half of it.
 func TestFullStore(t *testing.T) {
 	t.Parallel()
-	p := &dpop.Policy{Replay: memory.NewWith(memory.Config{MaxReplays: 100})}
+	full, err := memory.NewWith(memory.Config{MaxReplays: 100})
+	require.NoError(t, err)
+	p := &dpop.Policy{Replay: full}
 	verify := func(r dpop.Request, clientID string, at time.Duration) error {
 		r.ClientID = clientID
 		_, err := p.Verify(t.Context(), r, epoch.Add(at))

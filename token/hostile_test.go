@@ -169,7 +169,7 @@ func TestRecordsExpireWithTheirClaims(t *testing.T) {
 // there is room.
 func TestFullStore(t *testing.T) {
 	t.Parallel()
-	full := memory.NewWith(memory.Config{MaxTokens: 12}) // two grants are a third
+	full := must(memory.NewWith(memory.Config{MaxTokens: 12})) // two grants are a third
 	f := newFixture(t, func(c *token.Config) { c.Store = full })
 	f.store = full
 	first, second, third, burnt := f.code(), f.code(), f.code(), f.code()

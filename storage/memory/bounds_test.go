@@ -2,16 +2,33 @@ package memory_test
 
 import (
 	"context"
+	"reflect"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/portner-go/portner/internal/fields"
 	"github.com/portner-go/portner/internal/slow"
 	"github.com/portner-go/portner/storage"
 	"github.com/portner-go/portner/storage/memory"
 )
+
+// TestNegativeBounds verifies that a negative bound is an error: it is not the default, which is a bound that the host did not choose.
+func TestNegativeBounds(t *testing.T) {
+	t.Parallel()
+	var config memory.Config
+	v := reflect.ValueOf(&config).Elem()
+	var want []string
+	for i := range v.NumField() {
+		v.Field(i).SetInt(-1)
+		want = append(want, v.Type().Field(i).Name)
+	}
+	s, err := memory.NewWith(config)
+	require.True(t, s == nil)
+	require.ElementsMatch(t, want, fields.Names(err))
+}
 
 // TestBounds verifies that creation fails at a bound, that no live record is lost, and that expiry makes room
 // (docs/threat-model.md J3).
@@ -103,7 +120,7 @@ func TestBounds(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			s := memory.NewWith(c.config)
+			s := bounded(c.config)
 			for n := range 3 {
 				require.NoError(t, c.create(s, n, epoch))
 			}
@@ -122,7 +139,7 @@ func TestBounds(t *testing.T) {
 
 func TestBoundOfTokens(t *testing.T) {
 	t.Parallel()
-	s := memory.NewWith(memory.Config{MaxTokens: 3})
+	s := bounded(memory.Config{MaxTokens: 3})
 	one, two := newCode(1), newCode(2)
 	require.NoError(t, s.FinishRequest(t.Context(), outcomeOf(1, one), epoch))
 	require.NoError(t, s.FinishRequest(t.Context(), outcomeOf(2, two), epoch))
@@ -140,7 +157,7 @@ func TestBoundOfTokens(t *testing.T) {
 // The bound of one client does not affect another, and consumed requests make room.
 func TestPushedRequestsPerClient(t *testing.T) {
 	t.Parallel()
-	s := memory.NewWith(memory.Config{MaxPushedRequestsPerClient: 2})
+	s := bounded(memory.Config{MaxPushedRequestsPerClient: 2})
 	require.NoError(t, s.PushRequest(t.Context(), newPushed(1, "busy"), epoch))
 	require.NoError(t, s.PushRequest(t.Context(), newPushed(2, "busy"), epoch))
 	require.ErrorIs(t, s.PushRequest(t.Context(), newPushed(3, "busy"), epoch), storage.ErrFull)
@@ -159,7 +176,7 @@ func TestPushedRequestsPerClient(t *testing.T) {
 // An outcome whose consents do not fit changes nothing.
 func TestConsentsAllOrNone(t *testing.T) {
 	t.Parallel()
-	s := memory.NewWith(memory.Config{MaxConsents: 3})
+	s := bounded(memory.Config{MaxConsents: 3})
 	require.NoError(t, s.FinishRequest(t.Context(), answer("first", 1, "a"), epoch))
 	c := newCode(2)
 	o := outcomeOf(2, c)
@@ -304,7 +321,7 @@ func TestUserForgetsEndedGrants(t *testing.T) {
 // Every method and Sweep at the same time, with clocks that differ: no deadlock and no race, and nothing is left in the end.
 func TestEverythingAtOnce(t *testing.T) {
 	t.Parallel()
-	s := memory.NewWith(memory.Config{MaxTokens: 5000, MaxReplays: 2000})
+	s := bounded(memory.Config{MaxTokens: 5000, MaxReplays: 2000})
 	var workers sync.WaitGroup
 	for w := range 8 {
 		workers.Go(func() {

@@ -79,7 +79,7 @@ func TestBytesPerRecord(t *testing.T) {
 		}},
 	}
 	for _, c := range cases {
-		s := memory.NewWith(memory.Config{MaxSessions: n, MaxGrants: 2 * n, MaxTokens: 4 * n, MaxReplays: 2 * n})
+		s := bounded(memory.Config{MaxSessions: n, MaxGrants: 2 * n, MaxTokens: 4 * n, MaxReplays: 2 * n})
 		before := heapNow()
 		for i := range n {
 			require.NoError(t, c.put(s, i))
@@ -166,6 +166,13 @@ var inserts = []call{
 	}},
 }
 
+// bounded returns a store with the bounds of c.
+func bounded(c memory.Config) *memory.Store {
+	s, err := memory.NewWith(c)
+	check(err)
+	return s
+}
+
 func check(err error) {
 	if err != nil {
 		panic(err)
@@ -209,7 +216,7 @@ var roomy = memory.Config{
 }
 
 func filled(n int) *memory.Store {
-	s := memory.NewWith(roomy)
+	s := bounded(roomy)
 	for i := range n {
 		_, err := s.ReplaceSession(context.Background(), none, newSession(i), 50, epoch)
 		check(err)

@@ -12,9 +12,13 @@ import (
 
 func Example() {
 	ctx, now := context.Background(), time.Now()
-	store := memory.NewWith(memory.Config{MaxReplays: 1})
+	store, err := memory.NewWith(memory.Config{MaxReplays: 1})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
 
-	err := store.ConsumeJTI(ctx, "client", storage.HashOf("assertion 1"), now.Add(time.Minute), now)
+	err = store.ConsumeJTI(ctx, "client", storage.HashOf("assertion 1"), now.Add(time.Minute), now)
 	fmt.Println(err)
 	err = store.ConsumeJTI(ctx, "client", storage.HashOf("assertion 1"), now.Add(time.Minute), now)
 	fmt.Println(errors.Is(err, storage.ErrConsumed))

@@ -17,7 +17,7 @@ import (
 // heavy returns a store in which one user has n grants of three kinds, a third each: login-only grants of one session, other grants
 // of one client, and codes that were not redeemed.
 func heavy(n int) (*memory.Store, storage.Session) {
-	s := memory.NewWith(roomy)
+	s := bounded(roomy)
 	ctx := context.Background()
 	in := newSession(0)
 	_, err := s.ReplaceSession(ctx, none, in, 50, epoch)

@@ -214,7 +214,7 @@ func TestShareOfOneOwner(t *testing.T) {
 		t.Run(k.name, func(t *testing.T) {
 			t.Parallel()
 			const max = 300
-			s := memory.NewWith(k.config(max))
+			s := bounded(k.config(max))
 			held := greedy(t, k, s, 0, epoch)
 			require.LessOrEqual(t, held, max/k.part+1)
 			require.GreaterOrEqual(t, held, max/k.part-1)
@@ -242,7 +242,7 @@ func TestSharesOfManyOwners(t *testing.T) {
 		t.Run(k.name, func(t *testing.T) {
 			t.Parallel()
 			const max, owners = 300, 9
-			s := memory.NewWith(k.config(max))
+			s := bounded(k.config(max))
 			sum, active := 0, slices.Repeat([]bool{true}, owners)
 			for n := 0; slices.Contains(active, true); n++ { // in turns
 				for owner := range owners {
@@ -265,7 +265,7 @@ func TestSharesOfManyOwners(t *testing.T) {
 func TestShareOfRefreshes(t *testing.T) {
 	t.Parallel()
 	const max = 300
-	s := memory.NewWith(memory.Config{MaxTokens: max})
+	s := bounded(memory.Config{MaxTokens: max})
 	redeem := func(n int, client string) (*storage.Issuance, error) {
 		o := codeOf(0, n, epoch)
 		o.Code.Grant.ClientID = client
@@ -296,7 +296,7 @@ func TestShareOfRefreshes(t *testing.T) {
 func TestShareOfRefreshesOfManyUsers(t *testing.T) {
 	t.Parallel()
 	const max, users = 400, 40
-	s := memory.NewWith(memory.Config{MaxTokens: max})
+	s := bounded(memory.Config{MaxTokens: max})
 	redeem := func(n int, client string) (*storage.Issuance, error) {
 		o := codeOf(n, 0, epoch)
 		o.Code.Grant.ClientID = client
@@ -335,7 +335,7 @@ func TestShareOfRefreshesOfManyUsers(t *testing.T) {
 func TestUsersShareTheirClient(t *testing.T) {
 	t.Parallel()
 	const max = 600
-	s := memory.NewWith(memory.Config{MaxGrants: max})
+	s := bounded(memory.Config{MaxGrants: max})
 	insert := func(user, n int) error {
 		o := codeOf(user, n, epoch)
 		o.Code.Grant.ClientID = "client"
@@ -359,7 +359,7 @@ func TestUsersShareTheirClient(t *testing.T) {
 func TestTokensOfACollectedGrant(t *testing.T) {
 	t.Parallel()
 	const max, n = 300, 30
-	s := memory.NewWith(memory.Config{MaxTokens: max})
+	s := bounded(memory.Config{MaxTokens: max})
 	in := newSession(0) // keeps the user
 	in.UserKey, in.ExpiresAt = userOf(0), epoch.Add(24*time.Hour)
 	_, err := s.ReplaceSession(t.Context(), none, in, 0, epoch)
@@ -403,7 +403,7 @@ func TestFailedInsertionsCountNothing(t *testing.T) {
 	for _, k := range kinds {
 		t.Run(k.name, func(t *testing.T) {
 			t.Parallel()
-			s := memory.NewWith(k.config(3000))
+			s := bounded(k.config(3000))
 			require.NoError(t, k.insert(t, s, 0, 0, epoch))
 			held := s.Stats()
 			for range 1000 {
@@ -426,7 +426,7 @@ func TestFailedInsertionsCountNothing(t *testing.T) {
 // places of ended ones.
 func TestEndedSessionsTakeNoRoom(t *testing.T) {
 	t.Parallel()
-	s := memory.NewWith(memory.Config{MaxSessions: 40})
+	s := bounded(memory.Config{MaxSessions: 40})
 	for n := range 1000 {
 		in := newSession(n)
 		in.UserKey = userOf(0)
@@ -504,7 +504,7 @@ func TestCallersTakeNoSymbols(t *testing.T) {
 // A user with the most entries in the login history loses the oldest, also if the store is full.
 func TestLoginsOfOneUser(t *testing.T) {
 	t.Parallel()
-	s := memory.NewWith(memory.Config{MaxLogins: 402})
+	s := bounded(memory.Config{MaxLogins: 402})
 	record := func(owner, n int) error {
 		return s.RecordLogin(t.Context(), storage.Login{ID: id("login", n), UserKey: userOf(owner), ClientID: id("client", n), At: epoch, ExpiresAt: epoch.Add(time.Hour)}, epoch)
 	}

@@ -37,15 +37,18 @@
 package memory
 
 import (
+	"cmp"
+	"fmt"
 	"hash/maphash"
 	"sync/atomic"
 	"time"
 
+	"github.com/portner-go/portner/internal/fields"
 	"github.com/portner-go/portner/storage"
 )
 
 // Config holds the bounds of a store. At a bound, inserting returns storage.ErrFull; live records are never evicted. Fields
-// that are not positive have the defaults. A store that reaches all of them takes about 2.5 GiB.
+// that are zero have the defaults. A store that reaches all of them takes about 2.5 GiB.
 //
 // The owner of a session, consent or login is its user, and that of a pushed request or assertion is its client. Grants and tokens
 // have two owners, their user and their client. An owner may hold at most as many records of a kind as are free: one owner can fill
@@ -107,11 +110,23 @@ type Store struct {
 }
 
 // New returns an empty store with the default bounds.
-func New() *Store { return NewWith(Config{}) }
+func New() *Store {
+	s := newStore()
+	_ = s.setBounds(Config{}) // zero fields are valid
+	return s
+}
 
-// NewWith returns an empty store with the bounds of c.
-func NewWith(c Config) *Store {
-	s := &Store{
+// NewWith returns an empty store with the bounds of c. It reports every problem of c at once, as portner.FieldErrors.
+func NewWith(c Config) (*Store, error) {
+	s := newStore()
+	if err := s.setBounds(c); err != nil {
+		return nil, fmt.Errorf("memory: %w", err)
+	}
+	return s, nil
+}
+
+func newStore() *Store {
+	return &Store{
 		sessionsByHash: newIndex[*session](),
 		sessionsByID:   newIndex[*session](),
 		codes:          newIndex[*grant](),
@@ -122,24 +137,26 @@ func NewWith(c Config) *Store {
 		pushed:         newIndex[*pushedRequest](),
 		seed:           maphash.MakeSeed(),
 	}
-	s.sessionCount.max = bound(c.MaxSessions, 1_000_000)
-	s.endedCount.max = s.sessionCount.max
-	s.grantCount.max = bound(c.MaxGrants, 1_000_000)
-	s.tokenCount.max = bound(c.MaxTokens, 4_000_000)
-	s.pushedCount.max = bound(c.MaxPushedRequests, 100_000)
-	s.maxPushed = int(bound(c.MaxPushedRequestsPerClient, 1_000))
-	s.maxPushedPerAddress = int(bound(c.MaxPushedRequestsPerAddress, 20))
-	s.consentCount.max = bound(c.MaxConsents, 1_000_000)
-	s.loginCount.max = bound(c.MaxLogins, 1_000_000)
-	s.replayCount.max = bound(c.MaxReplays, 1_000_000)
-	return s
 }
 
-func bound(n, standard int) int64 {
-	if n <= 0 {
-		n = standard
+// setBounds sets the bounds of c, and reports every field that is negative.
+func (s *Store) setBounds(c Config) error {
+	var problems fields.Checker
+	bound := func(field string, n, standard int) int64 {
+		problems.Want(n >= 0, field, "must not be negative")
+		return int64(cmp.Or(n, standard))
 	}
-	return int64(n)
+	s.sessionCount.max = bound("MaxSessions", c.MaxSessions, 1_000_000)
+	s.endedCount.max = s.sessionCount.max
+	s.grantCount.max = bound("MaxGrants", c.MaxGrants, 1_000_000)
+	s.tokenCount.max = bound("MaxTokens", c.MaxTokens, 4_000_000)
+	s.pushedCount.max = bound("MaxPushedRequests", c.MaxPushedRequests, 100_000)
+	s.maxPushed = int(bound("MaxPushedRequestsPerClient", c.MaxPushedRequestsPerClient, 1_000))
+	s.maxPushedPerAddress = int(bound("MaxPushedRequestsPerAddress", c.MaxPushedRequestsPerAddress, 20))
+	s.consentCount.max = bound("MaxConsents", c.MaxConsents, 1_000_000)
+	s.loginCount.max = bound("MaxLogins", c.MaxLogins, 1_000_000)
+	s.replayCount.max = bound("MaxReplays", c.MaxReplays, 1_000_000)
+	return problems.Err()
 }
 
 // Stats holds the numbers of records, including expired ones that are not collected yet.
