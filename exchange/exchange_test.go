@@ -170,6 +170,9 @@ func TestLifetime(t *testing.T) {
 		_, got := w.exchanged("service", form(subject, "scope", tt.scope))
 		require.Equal(t, tt.want, got["exp"].(float64)-got["iat"].(float64), name)
 	}
+	negative := newWorld(t, func(c *exchange.Config) { c.Policy = decide(exchange.Decision{Lifetime: -time.Second}) })
+	a := negative.exchange("service", form(negative.login("portal", "openid test:api").String("access_token"), "scope", "test:api"))
+	require.Equal(t, 500, a.Status, "a negative bound of the policy is not no bound")
 	late := w.machineToken(set("iat", w.now.Unix()-120), set("exp", w.now.Unix()-5)) // within the verifier's leeway
 	w.rejects("service", form(late), portner.InvalidRequest)
 }

@@ -69,6 +69,7 @@ type Party struct {
 }
 
 var (
+	errLifetime = errors.New("exchange: Decision.Lifetime must not be negative")
 	errParty    = errors.New("exchange: Decision.MayAct needs Subject, ClientID or Orgno")
 	errPartyOrg = errors.New("exchange: Decision.MayAct.Orgno requires Config.ActorOrganisation")
 	errPartyPID = errors.New("exchange: Decision.MayAct contains a national identity number")
@@ -102,7 +103,7 @@ type Decision struct {
 	// MayAct is the party that may act for the subject of the new token (RFC 8693 §4.4), if the subject token has no may_act of its
 	// own, which is kept. If nil, there is none.
 	MayAct *Party
-	// Lifetime bounds the lifetime of the new token. Zero is no bound.
+	// Lifetime bounds the lifetime of the new token. Zero is no bound, and a negative value is a fault: no token is issued.
 	Lifetime time.Duration
 	// DelegationSource is the delegation_source of the new token: the register that holds the delegation from the consumer
 	// to the organisation of the actor. If "", it is that of the subject token.

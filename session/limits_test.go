@@ -62,6 +62,16 @@ func TestLimitsStateFailsClosed(t *testing.T) {
 	}
 }
 
+// TestNegativeLimits: a negative limit is not the default.
+func TestNegativeLimits(t *testing.T) {
+	t.Parallel()
+	times := session.Times{StartedAt: epoch, LastRequestAt: epoch}
+	require.Equal(t, session.Active, session.Limits{}.State(times, epoch))
+	for _, l := range []session.Limits{{Max: -1}, {Idle: -1}, {Max: -time.Hour, Idle: time.Hour}} {
+		require.Equal(t, session.Expired, l.State(times, epoch), l)
+	}
+}
+
 func TestLimitsCustom(t *testing.T) {
 	t.Parallel()
 	l := session.Limits{Max: time.Hour, Idle: 2 * time.Hour}

@@ -1,6 +1,9 @@
 package session
 
-import "time"
+import (
+	"cmp"
+	"time"
+)
 
 // Default lifetimes of a session.
 const (
@@ -12,7 +15,8 @@ const (
 // back: an elapsed time that is computed from it would be negative, and within every limit. Such a record is treated as expired.
 const MaxSkew = time.Minute
 
-// Limits holds the maximum and idle lifetime of a session. A zero field is DefaultMax or DefaultIdle.
+// Limits holds the maximum and idle lifetime of a session. A zero field is DefaultMax or DefaultIdle. With a negative field every session
+// is Expired; New rejects such a field.
 type Limits struct {
 	// Max is the longest lifetime of a session, from its first authentication. It is never extended.
 	Max time.Duration
@@ -54,6 +58,8 @@ func (s State) String() string {
 func (l Limits) State(t Times, now time.Time) State {
 	latest := now.Add(MaxSkew)
 	switch {
+	case l.Max < 0, l.Idle < 0:
+		return Expired
 	case t.StartedAt.IsZero(), t.LastRequestAt.IsZero(), t.StartedAt.After(latest), t.LastRequestAt.After(latest):
 		return Expired
 	case !now.Before(t.StartedAt.Add(l.max())):
@@ -64,16 +70,6 @@ func (l Limits) State(t Times, now time.Time) State {
 	return Active
 }
 
-func (l Limits) max() time.Duration {
-	if l.Max > 0 {
-		return l.Max
-	}
-	return DefaultMax
-}
+func (l Limits) max() time.Duration { return cmp.Or(l.Max, DefaultMax) }
 
-func (l Limits) idle() time.Duration {
-	if l.Idle > 0 {
-		return l.Idle
-	}
-	return DefaultIdle
-}
+func (l Limits) idle() time.Duration { return cmp.Or(l.Idle, DefaultIdle) }
