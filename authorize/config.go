@@ -241,11 +241,13 @@ func (c *Config) lifetimes() []lifetime {
 
 // check records every problem of a Config that has its defaults.
 func (c *Config) check(p *fields.Checker) {
-	p.Require(c.Clients != nil, "Clients")
-	p.Require(c.Scopes != nil, "Scopes")
+	p.RequireValue(c.Clients, "Clients")
+	p.RequireValue(c.Scopes, "Scopes")
 	p.Require(c.Sessions != nil, "Sessions")
+	p.Made(c.Sessions, "Sessions", "session.New")
 	p.Require(c.Vault != nil, "Vault")
-	p.Require(c.Store != nil, "Store")
+	p.Made(c.Vault, "Vault", "session.NewVault")
+	p.RequireValue(c.Store, "Store")
 	p.SecureURL("Issuer", c.Issuer)
 	if c.URL != c.Issuer+"/authorize" {
 		p.BrowserURL("URL", c.URL, c.Issuer)
@@ -253,6 +255,11 @@ func (c *Config) check(p *fields.Checker) {
 	p.Require(c.Subject != nil || c.IDTokens == nil, "Subject")
 	p.Require(c.IDTokens != nil || c.Subject == nil, "IDTokens")
 	p.Require(c.Authenticator != nil || c.PushedRequests == nil, "Authenticator")
+	p.Made(c.Authenticator, "Authenticator", "client.NewAuthenticator")
+	p.OptionalValue(c.PushedRequests, "PushedRequests")
+	p.OptionalValue(c.History, "History")
+	p.Made(c.IDTokens, "IDTokens", "keyset.New")
+	p.Made(c.Keys, "Keys", "keyset.New")
 	if c.DPoP != nil {
 		p.Join("DPoP", c.DPoP.Validate())
 	}

@@ -92,7 +92,10 @@ func NewAuthenticator(cfg Config) (*Authenticator, error) {
 	}
 	problems.Want(cfg.AssertionAudience == IssuerString || cfg.AssertionAudience == IssuerOrList, "AssertionAudience", "must be IssuerString or IssuerOrList")
 	problems.Want(cfg.AssertionLifetime >= 0 && cfg.AssertionLifetime <= maxAssertionLifetime, "AssertionLifetime", "must be at most an hour")
-	problems.Require(cfg.Clients != nil, "Clients")
+	problems.RequireValue(cfg.Clients, "Clients")
+	problems.OptionalValue(cfg.Replay, "Replay")
+	problems.OptionalValue(cfg.Attempts, "Attempts")
+	problems.Made(cfg.Certificates, "Certificates", "businesscert.New")
 	for i, method := range cfg.AuthMethods {
 		problems.Want(slices.Contains(allMethods, method), at("AuthMethods", i), "must be "+orList(allMethods))
 	}

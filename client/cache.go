@@ -4,6 +4,8 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"github.com/portner-go/portner/internal/fields"
 )
 
 // SourceFunc is a Source that calls a function.
@@ -20,7 +22,7 @@ func (f SourceFunc) Client(ctx context.Context, clientID string) (*Client, error
 //
 // The returned Source is safe for concurrent use if s is. If max or ttl is not positive, Cache returns s itself.
 func Cache(s Source, max int, ttl time.Duration) Source {
-	if s == nil || max <= 0 || ttl <= 0 {
+	if fields.IsNil(s) || max <= 0 || ttl <= 0 {
 		return s
 	}
 	c := &cache{source: s, max: max, ttl: ttl}

@@ -82,7 +82,7 @@ func (p *Policy) Validate() error {
 		return errNoPolicy
 	}
 	var f fields.Checker
-	f.Require(p.Replay != nil || p.AllowReplay, "Replay")
+	f.Require(!fields.IsNil(p.Replay) || p.AllowReplay, "Replay")
 	f.Want(p.Replay == nil || !p.AllowReplay, "AllowReplay", "must be false with a replay store")
 	for i, alg := range p.Algorithms {
 		field := fmt.Sprintf("Algorithms[%d]", i)

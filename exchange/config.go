@@ -88,14 +88,17 @@ func New(cfg Config) (token.GrantHandler, error) {
 func (c *Config) validate() error {
 	var f fields.Checker
 	f.URL("Issuer", c.Issuer)
-	f.Require(c.Store != nil, "Store")
+	f.RequireValue(c.Store, "Store")
 	f.Require(c.Vault != nil, "Vault")
-	f.Require(c.Scopes != nil, "Scopes")
+	f.Made(c.Vault, "Vault", "session.NewVault")
+	f.RequireValue(c.Scopes, "Scopes")
+	f.Made(c.IDTokens, "IDTokens", "keyset.New")
 	f.Want(c.Policy != nil || len(c.Issuers) == 0 && c.IDTokens == nil, "Policy", "is required with Issuers or IDTokens")
 	for _, name := range slices.Sorted(maps.Keys(c.Issuers)) {
 		field := fmt.Sprintf("Issuers[%q]", name)
 		f.Want(name != "" && name != c.Issuer, field, "must be the name of another issuer")
 		f.Require(c.Issuers[name].Verifier != nil, field+".Verifier")
+		f.Made(c.Issuers[name].Verifier, field+".Verifier", "resource.New")
 	}
 	f.Want(c.ActorOrganisation == "" || validMember(c.ActorOrganisation), "ActorOrganisation", "must be letters, digits and _, and not a registered claim")
 	f.Want(c.MaxLifetime >= 0, "MaxLifetime", "must not be negative")

@@ -441,14 +441,21 @@ func withIDTokens(c *exchange.Config) { c.IDTokens = &keyset.Set{} }
 // TestNewReportsEveryField breaks each field of a valid configuration, and then several at once.
 func TestNewReportsEveryField(t *testing.T) {
 	t.Parallel()
+	key, err := keyset.Generate(keyset.ES256)
+	require.NoError(t, err)
+	keys, err := keyset.New(keyset.Config{Keys: []keyset.Key{key}})
+	require.NoError(t, err)
+	doc, _ := keys.JWKS(time.Now())
+	verifier, err := resource.New(resource.Config{Issuer: foreignIssuer, Keys: resource.StaticKeys(doc), URL: optest.Issuer})
+	require.NoError(t, err)
 	valid := func() exchange.Config {
 		return exchange.Config{
 			Issuer: optest.Issuer, Store: memory.New(), Vault: vault(), Scopes: scopes(), Policy: decide(exchange.Decision{}),
-			Issuers:  map[string]exchange.Issuer{foreignIssuer: {Verifier: &resource.Verifier{}}},
-			IDTokens: &keyset.Set{},
+			Issuers:  map[string]exchange.Issuer{foreignIssuer: {Verifier: verifier}},
+			IDTokens: keys,
 		}
 	}
-	_, err := exchange.New(valid())
+	_, err = exchange.New(valid())
 	require.NoError(t, err)
 	for _, tt := range []struct {
 		name, field string
@@ -463,6 +470,7 @@ func TestNewReportsEveryField(t *testing.T) {
 		{"an issuer without a name", `Issuers[""]`, func(c *exchange.Config) { c.Issuers[""] = c.Issuers[foreignIssuer] }},
 		{"the provider as another issuer", `Issuers["` + optest.Issuer + `"]`, func(c *exchange.Config) { c.Issuers[optest.Issuer] = c.Issuers[foreignIssuer] }},
 		{"no verifier", `Issuers["x"].Verifier`, func(c *exchange.Config) { c.Issuers["x"] = exchange.Issuer{} }},
+		{"a verifier that New did not make", `Issuers["x"].Verifier`, func(c *exchange.Config) { c.Issuers["x"] = exchange.Issuer{Verifier: &resource.Verifier{}} }},
 		{"negative lifetime", "MaxLifetime", func(c *exchange.Config) { c.MaxLifetime = -1 }},
 		{"negative actors", "MaxActors", func(c *exchange.Config) { c.MaxActors = -1 }},
 		{"too many actors", "MaxActors", func(c *exchange.Config) { c.MaxActors = 7 }},
@@ -475,7 +483,7 @@ func TestNewReportsEveryField(t *testing.T) {
 			require.Equal(t, []string{tt.field}, fields.Names(err))
 		})
 	}
-	_, err = exchange.New(exchange.Config{MaxActors: 7, MaxLifetime: -1, IDTokens: &keyset.Set{}, Issuers: map[string]exchange.Issuer{"": {}}})
+	_, err = exchange.New(exchange.Config{MaxActors: 7, MaxLifetime: -1, IDTokens: keys, Issuers: map[string]exchange.Issuer{"": {}}})
 	require.Equal(t, []string{
 		"Issuer", "Store", "Vault", "Scopes", "Policy", `Issuers[""]`, `Issuers[""].Verifier`, "MaxLifetime", "MaxActors",
 	}, fields.Names(err))

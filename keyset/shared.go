@@ -56,7 +56,7 @@ type Shared struct {
 func (h Shared) Open(ctx context.Context) (*Set, error) {
 	plan := schedule{alg: h.Alg, every: h.Every, lead: h.PublishLead, keep: h.Keep}.withDefaults()
 	var c fields.Checker
-	c.Require(h.Store != nil, "Store")
+	c.RequireValue(h.Store, "Store")
 	c.Require(h.Set != "", "Set")
 	c.Require(len(h.Secrets) > 0, "Secrets")
 	for i, s := range h.Secrets {

@@ -87,8 +87,11 @@ func (c *Config) check(p *fields.Checker) {
 	p.SecureURL("Issuer", c.Issuer)
 	p.BrowserURL("URL", c.URL, c.Issuer)
 	p.Require(c.Sessions != nil, "Sessions")
-	p.Require(c.Clients != nil, "Clients")
+	p.Made(c.Sessions, "Sessions", "session.New")
+	p.RequireValue(c.Clients, "Clients")
 	p.Require(c.Keys != nil, "Keys")
+	p.Made(c.Keys, "Keys", "keyset.New")
+	p.OptionalValue(c.Backchannel, "Backchannel")
 	p.Require(c.Subject != nil, "Subject")
 	p.Require(len(c.Secrets) > 0, "Secrets")
 	for i, s := range c.Secrets {

@@ -38,6 +38,11 @@ func (c Config) withDefaults(p *problems) Config {
 	c.Profile = c.Profile.withDefaults()
 	c.Lifetimes = c.Profile.Lifetimes.with(c.Lifetimes)
 	c.Secrets = slices.Clone(c.Secrets)
+	var scopes fields.Checker
+	if scopes.OptionalValue(c.Scopes, "Scopes"); scopes.Err() != nil {
+		p.from(scopes.Err())
+		c.Scopes = nil // mergeScopes calls it
+	}
 	c.Scopes = mergeScopes(c.Scopes, c.Profile.Scopes, p)
 	return c
 }
@@ -167,9 +172,9 @@ func (c *Config) check(p *problems) {
 	} else {
 		p.markSeen("BrowserURL") // the default was reported as Issuer
 	}
-	p.require(c.Store != nil, "Store")
+	p.require(!fields.IsNil(c.Store), "Store")
 	p.require(c.hasKeys(), "Keys")
-	p.require(c.Clients != nil, "Clients")
+	p.require(!fields.IsNil(c.Clients), "Clients")
 	c.checkSecrets(p)
 	c.checkBinding(p)
 	c.checkAlgorithms(p)

@@ -47,7 +47,8 @@ var errSector = errors.New("pseudonym: a subject needs a sector")
 //
 // Lengths are in bytes, as eight bytes big-endian; they make the fields unambiguous.
 type Pairwise struct {
-	macs sync.Pool // *mac, keyed
+	keyed bool      // by NewPairwise
+	macs  sync.Pool // *mac, keyed
 }
 
 type mac struct {
@@ -63,7 +64,7 @@ func NewPairwise(key []byte) (*Pairwise, error) {
 		return nil, fmt.Errorf("pseudonym: the key has %d bytes, at least %d are required", len(key), minKey)
 	}
 	key = slices.Clone(key)
-	p := &Pairwise{}
+	p := &Pairwise{keyed: true}
 	p.macs.New = func() any { return &mac{Hash: hmac.New(sha256.New, key)} }
 	return p, nil
 }

@@ -113,7 +113,7 @@ type Type struct {
 	Refresh func(ctx context.Context, r Request, granted []Detail) ([]json.RawMessage, error)
 }
 
-// Registry holds the types that a provider supports. It is immutable and safe for concurrent use.
+// Registry holds the types that a provider supports; the zero value holds none. It is immutable and safe for concurrent use.
 type Registry struct {
 	types map[string]Type
 	names []string

@@ -83,7 +83,8 @@ func newIntrospector(cfg Introspection, check *fields.Checker) *introspector {
 		check.Secret("Introspection.ClientSecret", cfg.ClientSecret)
 	}
 	in := &introspector{recent: map[[sha256.Size]byte]response{}, calls: map[[sha256.Size]byte]*call{}}
-	if cfg.Keys != nil {
+	check.OptionalValue(cfg.Keys, "Introspection.Keys")
+	if !fields.IsNil(cfg.Keys) {
 		check.Want(cfg.ClientID != "" || cfg.Authenticate == nil, "Introspection.ClientID", "is required with Keys")
 		var keys fields.Checker
 		in.keys = cfg.Keys.source(&keys)

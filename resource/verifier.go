@@ -185,8 +185,9 @@ func newIssuer(cfg Config, check *fields.Checker) *issuer {
 		check.Require(authority != "", index("Authorities", n))
 	}
 	check.Want(cfg.Leeway <= maxLeeway, "Leeway", "must be at most "+maxLeeway.String())
+	check.OptionalValue(cfg.Keys, "Keys")
 	check.Want(cfg.Keys != nil || cfg.Introspection != nil, "Keys", "is required without Introspection")
-	if cfg.Keys != nil {
+	if !fields.IsNil(cfg.Keys) {
 		i.keys = cfg.Keys.source(check)
 	}
 	if cfg.Introspection != nil {

@@ -73,8 +73,9 @@ func New(cfg Config) (*Keeper, error) {
 		cfg.OnEnded = func(context.Context, storage.Session, time.Time) {}
 	}
 	var c fields.Checker
-	c.Require(cfg.Store != nil, "Store")
+	c.RequireValue(cfg.Store, "Store")
 	c.Require(cfg.Vault != nil, "Vault")
+	c.Made(cfg.Vault, "Vault", "session.NewVault")
 	c.Want(cfg.Rules.Limits.Max >= 0, "Rules.Limits.Max", "must not be negative")
 	c.Want(cfg.Rules.Limits.Idle >= 0, "Rules.Limits.Idle", "must not be negative")
 	c.Want(cfg.MaxPerUser > 0 && cfg.MaxPerUser <= 1000, "MaxPerUser", "must be from 1 to 1000, or 0 for the default")

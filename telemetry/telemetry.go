@@ -108,6 +108,8 @@ func New(cfg Config) (*Telemetry, error) {
 func (c *Config) complete() error {
 	var f fields.Checker
 	f.Want(c.MeterProvider != nil || c.TracerProvider != nil, "MeterProvider", "is required, or TracerProvider")
+	f.OptionalValue(c.MeterProvider, "MeterProvider")
+	f.OptionalValue(c.TracerProvider, "TracerProvider")
 	f.Want(c.MaxClients <= largestMaxClients, "MaxClients", fmt.Sprintf("must be at most %d", largestMaxClients))
 	f.Want(c.TracerProvider != nil || !c.AcceptTraceparent, "AcceptTraceparent", "needs a TracerProvider")
 	if err := f.Err(); err != nil {

@@ -176,9 +176,15 @@ func (c *Config) setDefaults() {
 func (c *Config) validate() error {
 	var f fields.Checker
 	f.URL("Issuer", c.Issuer)
-	f.Require(c.Clients != nil, "Clients")
-	f.Require(c.Scopes != nil, "Scopes")
+	f.RequireValue(c.Clients, "Clients")
+	f.RequireValue(c.Scopes, "Scopes")
 	f.Require(c.Keys != nil, "Keys")
+	f.Made(c.Keys, "Keys", "keyset.New")
+	f.OptionalValue(c.Store, "Store")
+	f.OptionalValue(c.Users, "Users")
+	f.Made(c.Authenticator, "Authenticator", "client.NewAuthenticator")
+	f.Made(c.Pairwise, "Pairwise", "pseudonym.NewPairwise")
+	f.Made(c.Vault, "Vault", "session.NewVault")
 	if c.Store == nil {
 		f.Want(len(c.GrantHandlers) > 0, "Store", "is required without GrantHandlers")
 	} else {
@@ -202,6 +208,7 @@ func (c *Config) validate() error {
 
 // validateDPoP reports the invalid fields about DPoP and mutual TLS.
 func (c *Config) validateDPoP(f *fields.Checker) {
+	f.Made(c.ResourceNonces, "ResourceNonces", "dpop.NewNonces")
 	f.Want(c.ResourceNonces == nil || c.DPoP != nil, "ResourceNonces", "has no effect without DPoP")
 	f.Want(c.ResourceNonces == nil || c.ResourceNonces != c.nonces(), "ResourceNonces", "must not be the nonces of DPoP")
 	if c.DPoP != nil {

@@ -63,7 +63,7 @@ func New(cfg Config) (*Verifier, error) {
 	problems.Require(cfg.Roots != nil, "Roots")
 	problems.Want(cfg.Roots == nil || !cfg.Roots.Equal(x509.NewCertPool()), "Roots", "must not be empty")
 	problems.Want(cfg.Intermediates == nil || !cfg.Intermediates.Equal(x509.NewCertPool()), "Intermediates", "must not be empty")
-	problems.Require(cfg.Revocation != nil, "Revocation")
+	problems.RequireValue(cfg.Revocation, "Revocation")
 	for i, p := range cfg.Policies {
 		problems.Want(!p.Equal(x509.OID{}), fmt.Sprintf("Policies[%d]", i), "must not be the zero value")
 	}

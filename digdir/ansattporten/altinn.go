@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/portner-go/portner"
+	"github.com/portner-go/portner/internal/fields"
 	"github.com/portner-go/portner/norway"
 	"github.com/portner-go/portner/pseudonym"
 	"github.com/portner-go/portner/rar"
@@ -65,7 +66,7 @@ type altinnType struct {
 }
 
 func (t altinnType) rarType(name string, members []string) rar.Type {
-	if t.source == nil {
+	if fields.IsNil(t.source) {
 		return rar.Type{Name: name}
 	}
 	return rar.Type{

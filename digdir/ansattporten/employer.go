@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 
+	"github.com/portner-go/portner/internal/fields"
 	"github.com/portner-go/portner/rar"
 )
 
@@ -20,7 +21,7 @@ type EmployerSource interface {
 // OrgnoType returns the type ansattporten:orgno, for an organisation that follows from a work identity, such as an e-mail domain or
 // an Entra tenant. rar.NewRegistry rejects the type if source is nil.
 func OrgnoType(source EmployerSource) rar.Type {
-	if source == nil {
+	if fields.IsNil(source) {
 		return rar.Type{Name: typeOrgno}
 	}
 	t := orgnoType{source}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/portner-go/portner/internal/fields"
 	"github.com/portner-go/portner/internal/jose"
 	"github.com/portner-go/portner/norway"
 	"github.com/portner-go/portner/rar"
@@ -51,7 +52,7 @@ type Permission struct {
 // fullmakt). A user without a mandate gets an error page. A user with one may select none, and then acts for no other person.
 // rar.NewRegistry rejects the type if source is nil.
 func FullmaktType(source MandateSource) rar.Type {
-	if source == nil {
+	if fields.IsNil(source) {
 		return rar.Type{Name: typeFullmakt}
 	}
 	t := fullmaktType{source}

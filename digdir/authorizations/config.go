@@ -98,12 +98,17 @@ type API struct {
 // New returns an API. It reports every problem of the configuration at once, as FieldErrors.
 func New(cfg Config) (*API, error) {
 	var f fields.Checker
-	f.Require(cfg.Store != nil, "Store")
+	f.RequireValue(cfg.Store, "Store")
 	f.Require(cfg.Vault != nil, "Vault")
+	f.Made(cfg.Vault, "Vault", "session.NewVault")
 	f.Require(cfg.Tokens != nil, "Tokens")
-	f.Require(cfg.Clients != nil, "Clients")
-	f.Require(cfg.Scopes != nil, "Scopes")
+	f.Made(cfg.Tokens, "Tokens", "token.Endpoint.Minter")
+	f.RequireValue(cfg.Clients, "Clients")
+	f.RequireValue(cfg.Scopes, "Scopes")
 	f.Require(cfg.Sufficient != nil, "Sufficient")
+	f.Made(cfg.Sessions, "Sessions", "session.New")
+	f.OptionalValue(cfg.History, "History")
+	f.OptionalValue(cfg.Machines, "Machines")
 	f.Want(cfg.Circle == "" || cfg.Sessions != nil, "Circle", "has no effect without Sessions")
 	if cfg.URL != "" {
 		f.URL("URL", cfg.URL)

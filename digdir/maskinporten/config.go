@@ -92,17 +92,19 @@ func (c *Config) check(f *fields.Checker) {
 	if u, err := url.Parse(c.ErrorURI); err != nil || !u.IsAbs() {
 		f.Want(false, "ErrorURI", "must be an absolute URI")
 	}
-	f.Require(c.Clients != nil, "Clients")
-	f.Require(c.Scopes != nil, "Scopes")
-	f.Require(c.Replay != nil, "Replay")
+	f.RequireValue(c.Clients, "Clients")
+	f.RequireValue(c.Scopes, "Scopes")
+	f.RequireValue(c.Replay, "Replay")
+	f.Made(c.Certificates, "Certificates", "businesscert.New")
 	for _, name := range slices.Sorted(maps.Keys(c.Delegations)) {
-		f.Require(c.Delegations[name] != nil, fmt.Sprintf("Delegations[%q]", name))
+		f.RequireValue(c.Delegations[name], fmt.Sprintf("Delegations[%q]", name))
 	}
 }
 
 // checkServer reports the invalid fields that only New uses.
 func (c *Config) checkServer(f *fields.Checker) {
 	f.Require(c.Keys != nil, "Keys")
+	f.Made(c.Keys, "Keys", "keyset.New")
 	f.Want(c.AccessTokenLifetime >= 0 && c.AccessTokenLifetime%time.Second == 0, "AccessTokenLifetime", "must be whole seconds and not negative")
 }
 

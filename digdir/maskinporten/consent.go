@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/portner-go/portner/internal/fields"
 	"github.com/portner-go/portner/internal/jose"
 	"github.com/portner-go/portner/norway"
 	"github.com/portner-go/portner/rar"
@@ -36,7 +37,7 @@ type Consent struct {
 // ConsentType returns the type urn:altinn:consent of authorization_details. A request may name one consent, which must have been
 // given to the consumer of the token. rar.NewRegistry rejects the type if source is nil.
 func ConsentType(source ConsentSource) rar.Type {
-	if source == nil {
+	if fields.IsNil(source) {
 		return rar.Type{Name: typeConsent}
 	}
 	return rar.Type{

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/portner-go/portner/internal/fields"
 	"github.com/portner-go/portner/internal/jose"
 	"github.com/portner-go/portner/norway"
 	"github.com/portner-go/portner/rar"
@@ -39,7 +40,7 @@ type SystemUser struct {
 // SystemUserType returns the type urn:altinn:systemuser of authorization_details. A request may name one system user. The token
 // names it in authorization_details; its consumer is the vendor. rar.NewRegistry rejects the type if source is nil.
 func SystemUserType(source SystemUserSource) rar.Type {
-	if source == nil {
+	if fields.IsNil(source) {
 		return rar.Type{Name: typeSystemUser}
 	}
 	return rar.Type{

@@ -32,7 +32,7 @@ func layers() map[string]rule {
 	table := map[string]rule{
 		"storage":               {own: policies},
 		"storage/memory":        {own: []string{"storage", "internal/fields", "internal/record"}},
-		"storage/combined":      {own: []string{"storage", "provider"}},                                                                      // provider for the interface
+		"storage/combined":      {own: []string{"storage", "provider", "internal/fields"}},                                                   // provider for the interface
 		"storage/storagetest":   {own: concat(l0, l1, l2, []string{"provider", "digdir/authorizations", "internal/history"}), testing: true}, // for the interfaces of stores
 		"client/businesscert":   {own: []string{".", "norway", "internal/fields"}},                                                           // a leaf of L1
 		"provider":              {own: concat(l0, l1, l2, helpers, []string{"client/businesscert", "internal/orgclaims"})},

@@ -97,7 +97,7 @@ var apiName = regexp.MustCompile(`^[a-z][a-z0-9.+-]*:[a-z0-9._-]+(:[a-z0-9._-]+)
 
 func (c *Config) validate() error {
 	var f fields.Checker
-	f.Require(c.Registrations != nil, "Registrations")
+	f.RequireValue(c.Registrations, "Registrations")
 	if err := c.PseudonymKey.Validate(); err != nil {
 		f.Add("PseudonymKey", err)
 	}

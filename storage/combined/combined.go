@@ -43,6 +43,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/portner-go/portner/internal/fields"
 	"github.com/portner-go/portner/provider"
 	"github.com/portner-go/portner/storage"
 )
@@ -71,9 +72,9 @@ var _ provider.Store = (*Store)(nil)
 // New returns a store with the sessions in one store and everything else in another. They must not be the same store.
 func New(sessions SessionStore, rest provider.Store) (*Store, error) {
 	switch {
-	case sessions == nil:
+	case fields.IsNil(sessions):
 		return nil, errors.New("combined: sessions: required")
-	case rest == nil:
+	case fields.IsNil(rest):
 		return nil, errors.New("combined: rest: required")
 	case any(sessions) == any(rest):
 		return nil, errors.New("combined: rest: must be another store than that of the sessions")

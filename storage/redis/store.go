@@ -134,9 +134,10 @@ var errDeadline = errors.New("ContextTimeoutEnabled must be true: the client wou
 
 // checkClient returns an error if the client cannot be used: one that ignores deadlines, or reads from replicas.
 func checkClient(client goredis.UniversalClient) error {
-	switch c := client.(type) {
-	case nil:
+	if fields.IsNil(client) {
 		return portner.ErrRequired
+	}
+	switch c := client.(type) {
 	case *goredis.Client:
 		if !c.Options().ContextTimeoutEnabled {
 			return errDeadline
