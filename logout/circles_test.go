@@ -42,7 +42,7 @@ func TestLogoutOfSeveralCircles(t *testing.T) {
 			w.visit(b.s, id)
 			who, err := w.keeper.Identity(b.s, circle)
 			require.NoError(t, err)
-			want[id], err = w.subject(w.clients[id], &who)
+			want[id], err = w.subject(w.clients[id], &who, false)
 			require.NoError(t, err)
 		}
 		hint := func(sub string) string {
@@ -50,7 +50,7 @@ func TestLogoutOfSeveralCircles(t *testing.T) {
 		}
 		other, err := w.keeper.Identity(b.s, map[string]string{"a": "alone", "alone": ""}[hinted])
 		require.NoError(t, err)
-		foreign, err := w.subject(w.clients[hinted], &other)
+		foreign, err := w.subject(w.clients[hinted], &other, false)
 		require.NoError(t, err)
 		require.Contains(t, b.get("id_token_hint", hint(foreign)).body, `id="logout-confirm"`, "the subject of another circle")
 		b.get("id_token_hint", hint(want[hinted])).isLoggedOut()

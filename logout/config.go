@@ -28,10 +28,10 @@ type Config struct {
 	Clients client.Source
 	// Keys verifies hints and signs logout tokens. Required.
 	Keys *keyset.Set
-	// Subject returns the sub of a user in the open grants of a client; see token.Endpoint.Subject. Logout tokens have it, and an
-	// id_token_hint without sid is compared with it, for a client whose logins in the session were all open
+	// Subject returns the sub of a user at a client. It is token.Endpoint.Subject, and called with pseudonymous set to false. Logout tokens
+	// have the sub, and an id_token_hint without sid is compared with it, for a client whose logins in the session were all open
 	// (storage.SessionClient.Open). Other clients would learn which pseudonym is the user's. Required.
-	Subject func(c *client.Client, id *session.Identity) (string, error)
+	Subject func(c *client.Client, id *session.Identity, pseudonymous bool) (string, error)
 	// Secrets encrypt the tokens of confirmation pages. The first one encrypts, every one decrypts. Every node needs the same.
 	// Required.
 	Secrets []portner.Secret

@@ -38,7 +38,9 @@ func Example() {
 	endpoint, err6 := logout.New(logout.Config{
 		Issuer: "https://login.example.no", URL: "https://login.example.no/logout",
 		Sessions: sessions, Clients: clients, Keys: keys, Secrets: []portner.Secret{secret},
-		Subject: func(c *client.Client, id *session.Identity) (string, error) { return id.Subject, nil },
+		Subject: func(c *client.Client, id *session.Identity, pseudonymous bool) (string, error) {
+			return id.Subject, nil
+		},
 	})
 	fmt.Println(err1, err2, err3, err4, err5, err6)
 

@@ -91,5 +91,5 @@ func (e *Endpoint) subject(s *storage.Session, c *client.Client) (string, error)
 	if err != nil {
 		return "", nil
 	}
-	return e.cfg.Subject(c, &who)
+	return e.cfg.Subject(c, &who, false)
 }

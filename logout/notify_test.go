@@ -149,7 +149,7 @@ func TestBackchannel(t *testing.T) {
 	delete(claims, "jti")
 	who, err := w.keeper.Identity(b.s, "")
 	require.NoError(t, err)
-	sub, err := w.subject(w.clients["direct"], &who)
+	sub, err := w.subject(w.clients["direct"], &who, false)
 	require.NoError(t, err)
 	require.Equal(t, map[string]any{
 		"iss": issuer, "aud": "direct", "iat": float64(epoch.Unix()), "exp": float64(epoch.Unix() + 300),

@@ -65,7 +65,7 @@ func TestPanics(t *testing.T) {
 	}
 
 	b = newWorld(t, func(c *logout.Config) {
-		c.Subject = func(*client.Client, *session.Identity) (string, error) { panic("canary") }
+		c.Subject = func(*client.Client, *session.Identity, bool) (string, error) { panic("canary") }
 	}).login("kari", "a")
 	isFault(b.get("id_token_hint", b.sign("", map[string]any{"iss": issuer, "aud": "a", "sub": "x", "iat": b.now.Unix(), "exp": b.now.Unix()})))
 	require.True(t, b.alive())

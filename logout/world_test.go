@@ -44,7 +44,7 @@ type world struct {
 	store   *faultyStore
 	keys    *keyset.Set
 	clients map[string]*client.Client
-	subject func(*client.Client, *session.Identity) (string, error)
+	subject func(c *client.Client, id *session.Identity, pseudonymous bool) (string, error)
 	mu      sync.Mutex
 	words   []string
 	now     time.Time
@@ -136,8 +136,12 @@ func newWorld(t *testing.T, change ...func(*logout.Config)) *world {
 	require.NoError(t, err)
 	pairwise, err := pseudonym.NewPairwise([]byte(strings.Repeat("p", 32)))
 	require.NoError(t, err)
-	w.subject = func(c *client.Client, id *session.Identity) (string, error) {
-		return pairwise.Subject(pseudonym.Open, c.ClientID, id.PairwiseIdentifier())
+	w.subject = func(c *client.Client, id *session.Identity, pseudonymous bool) (string, error) {
+		protection := pseudonym.Open
+		if pseudonymous {
+			protection = pseudonym.Pseudonymous
+		}
+		return pairwise.Subject(protection, c.ClientID, id.PairwiseIdentifier())
 	}
 	secret := portner.NewSecret()
 	w.vault, err = session.NewVault(issuer, secret)
@@ -196,7 +200,7 @@ func (b *browser) idToken(clientID string, change ...func(map[string]any)) strin
 	who, err := b.keeper.Identity(b.s, "")
 	require.NoError(b.t, err)
 	c := b.clients[clientID]
-	sub, err := b.subject(c, &who)
+	sub, err := b.subject(c, &who, false)
 	require.NoError(b.t, err)
 	claims := map[string]any{"iss": issuer, "aud": clientID, "sub": sub, "iat": b.now.Unix(), "exp": b.now.Unix() + 120}
 	if c.TakesSID() {

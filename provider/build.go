@@ -70,11 +70,6 @@ func (p *Provider) notifyEnded(ctx context.Context, ended storage.Session, now t
 	p.Logout.NotifyEnded(ctx, ended, now)
 }
 
-// openSubject returns the sub of a user in the open grants of a client.
-func (b *builder) openSubject(c *client.Client, id *session.Identity) (string, error) {
-	return b.p.Token.Subject(c, id, false)
-}
-
 // userEnabled reports whether the source of users has an enabled user with a subject.
 func (b *builder) userEnabled(ctx context.Context, subject string) (bool, error) {
 	return b.p.Token.Minter().UserEnabled(ctx, subject)
@@ -135,7 +130,7 @@ func (b *builder) logout() {
 	var err error
 	b.p.Logout, err = logout.New(logout.Config{
 		Issuer: b.cfg.Issuer, URL: b.cfg.BrowserURL + b.paths().EndSession, Sessions: b.p.Sessions, Clients: b.cfg.Clients, Keys: b.cfg.Keys,
-		Subject: b.openSubject, Secrets: b.cfg.Secrets, Pages: b.cfg.LogoutPages, Backchannel: b.cfg.Backchannel,
+		Subject: b.p.Token.Subject, Secrets: b.cfg.Secrets, Pages: b.cfg.LogoutPages, Backchannel: b.cfg.Backchannel,
 		Environment: b.cfg.Environment, WithoutConfirmation: !b.cfg.Profile.ConfirmLogout, RequireSession: b.cfg.Profile.LogoutRequiresSession, Locales: b.cfg.Profile.Locales,
 		AcceptLanguage: b.cfg.Profile.AcceptLanguage,
 		Now:            b.cfg.Now, Logger: b.cfg.Logger, OnEvent: b.cfg.OnEvent,
