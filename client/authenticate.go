@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/portner-go/portner"
@@ -127,6 +128,9 @@ type Authenticated struct {
 
 // allMethods are the authentication methods, in the order of metadata.
 var allMethods = []string{ClientSecretBasic, ClientSecretPost, PrivateKeyJWT, TLSClientAuth, SelfSignedTLSClientAuth, None}
+
+// clientSecretJWT is the name of a method that no registration may have, for the log.
+const clientSecretJWT = "client_secret_jwt"
 
 // Methods returns the authentication methods that are supported, for metadata.
 func (a *Authenticator) Methods() []string {
@@ -247,8 +251,10 @@ func (x exchange) verify(ctx context.Context, registered *Client, cred credentia
 	switch {
 	case registered.Disabled:
 		return as, rejectedDisabled, nil
+	case !slices.Contains(allMethods, method):
+		return as, rejectedNotOffered.about(method, ""), nil
 	case method != presented:
-		return as, rejectedMethod.about(cred.method, registered.explainMethod()), nil
+		return as, rejectedMethod.about(x.presentedMethod(cred), registered.explainMethod()), nil
 	case !x.supports(method):
 		return as, rejectedNotOffered, nil
 	case method == PrivateKeyJWT:
@@ -258,6 +264,15 @@ func (x exchange) verify(ctx context.Context, registered *Client, cred credentia
 		return as, reason, nil
 	}
 	return Authenticated{AMR: cred.method}, reason, nil
+}
+
+// presentedMethod returns the method of credentials for the log. An assertion with an HMAC is client_secret_jwt (OIDC Core §9), which is not
+// supported: libraries choose it for a client with a secret.
+func (x exchange) presentedMethod(cred credentials) string {
+	if cred.method == PrivateKeyJWT && strings.HasPrefix(jose.Peek(cred.assertion, x.maxToken(), "alg"), "HS") {
+		return clientSecretJWT
+	}
+	return cred.method
 }
 
 // reject reports the reason and returns the error for the peer, which is the same for every reason.

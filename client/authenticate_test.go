@@ -248,6 +248,32 @@ func TestDefaultMethodIsExplained(t *testing.T) {
 	require.NoError(t, err)
 }
 
+// TestPresentedMethodIsNamed: the log names the method that a client used, also one that is not supported.
+func TestPresentedMethodIsNamed(t *testing.T) {
+	t.Parallel()
+	a, rec := authenticator(t, func(cfg *client.Config) {
+		cfg.Clients.(source)["hmac"] = &client.Client{ClientID: "hmac", TokenEndpointAuthMethod: "client_secret_jwt", Secrets: []client.Secret{secret(t, secretText, now.Add(time.Hour))}}
+	})
+	for name, tt := range map[string]struct {
+		id     string
+		alg    string
+		key    any
+		reason string
+		want   portner.Explanation
+	}{
+		"HMAC":              {"basic", "HS256", []byte(secretText), "auth_method_mismatch", portner.Explanation{Received: "client_secret_jwt", Expected: "client_secret_basic"}},
+		"signature":         {"basic", "ES256", p256Key(), "auth_method_mismatch", portner.Explanation{Received: "private_key_jwt", Expected: "client_secret_basic"}},
+		"registered anyway": {"hmac", "HS256", []byte(secretText), "auth_method_unsupported", portner.Explanation{Received: "client_secret_jwt", Expected: "a method of token_endpoint_auth_methods_supported"}},
+		"other than it":     {"hmac", "ES256", p256Key(), "auth_method_unsupported", portner.Explanation{Received: "client_secret_jwt", Expected: "a method of token_endpoint_auth_methods_supported"}},
+	} {
+		_, err := a.Authenticate(t.Context(), withAssertion(tt.id, signJWT(tt.key, object{"alg": tt.alg, "kid": "k1"}, goodClaims(tt.id))), now)
+		require.ErrorIs(t, err, portner.InvalidClient, name)
+		require.Equal(t, tt.reason, rec.last(t).Reason, name)
+		tt.want.Parameter, tt.want.Property = "token_endpoint_auth_method", "token_endpoint_auth_method"
+		require.Equal(t, tt.want, rec.last(t).Explanation, name)
+	}
+}
+
 func TestAuthenticateFaults(t *testing.T) {
 	t.Parallel()
 	broken := errors.New("database away")
