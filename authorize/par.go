@@ -191,8 +191,8 @@ func (e *Endpoint) reportPush(ctx context.Context, err error, clientID string, n
 		return err
 	}
 	if f, ok := errors.AsType[*httpx.FormError](err); ok {
-		if event.Reason = f.Reason; f.Parameter != "" {
-			event.Name, event.Explanation.Parameter = portner.EventDuplicateParam, audit.Known(f.Parameter)
+		if event.Reason = f.Reason; f.Repeated() {
+			event.Name, event.Explanation.Parameter = portner.EventDuplicateParam, f.Parameter
 		}
 	}
 	if c, ok := errors.AsType[*audit.Cause](err); ok {

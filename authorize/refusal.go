@@ -95,7 +95,7 @@ func (r *refusal) explain(form httpx.Form, c *client.Client) *refusal {
 	}
 	switch r.reason {
 	case "parameter_repeated":
-		x.Parameter = audit.Known(form.Repeated())
+		x.Parameter = httpx.KnownParameter(form.Repeated())
 	case "code_challenge":
 		if method := form.Get("code_challenge_method"); form.Has("code_challenge") && method != "S256" {
 			x.Parameter, x.Received, x.Expected = "code_challenge_method", audit.Received("code_challenge_method", method), "S256"
@@ -123,14 +123,6 @@ func (r *refusal) explain(form httpx.Form, c *client.Client) *refusal {
 func (r *refusal) expect(values []string) *refusal {
 	r.explanation.Expected = audit.OneOf(values)
 	return r
-}
-
-// repeatedText describes a repeated parameter. It names only parameters of the protocol: other names are text of the request.
-func repeatedText(form httpx.Form) string {
-	if name := audit.Known(form.Repeated()); name != "" {
-		return "The parameter " + name + " is repeated."
-	}
-	return "A parameter is repeated."
 }
 
 // as sets the event of the refusal.

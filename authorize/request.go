@@ -101,7 +101,7 @@ func (e *Endpoint) validate(ctx context.Context, c *client.Client, s source, now
 // checkResponse validates response_type, and rejects repeated parameters.
 func (e *Endpoint) checkResponse(_ context.Context, q *request, _ time.Time) *refusal {
 	if q.form.Repeated() != "" {
-		return q.to.invalid("parameter_repeated", repeatedText(q.form)).as(portner.EventDuplicateParam)
+		return q.to.invalid("parameter_repeated", httpx.RepeatedText(q.form.Repeated())).as(portner.EventDuplicateParam)
 	}
 	switch q.form.Get("response_type") {
 	case "code":

@@ -119,5 +119,5 @@ func ExampleRequestFrom() {
 	}
 	// Output:
 	// authorization_code
-	// 400 invalid_request: A parameter is repeated.
+	// 400 invalid_request: The parameter grant_type is repeated.
 }

@@ -75,8 +75,8 @@ func invalid(reason, description string) *portner.Error {
 func (e *Endpoint) parse(ctx context.Context, x *exchange) (request, error) {
 	var req request
 	if name := repeatedParameter(x.form); name != "" {
-		e.log.Emit(ctx, portner.Event{Name: portner.EventDuplicateParam, Time: x.now, Reason: "parameter_repeated", Explanation: portner.Explanation{Parameter: audit.Known(name)}})
-		repeated := invalid("parameter_repeated", "The parameter "+name+" is repeated.")
+		e.log.Emit(ctx, portner.Event{Name: portner.EventDuplicateParam, Time: x.now, Reason: "parameter_repeated", Explanation: portner.Explanation{Parameter: name}})
+		repeated := invalid("parameter_repeated", httpx.RepeatedText(name))
 		repeated.Err = rejection{"parameter_repeated", name}
 		return req, repeated
 	}

@@ -62,6 +62,9 @@ func TestForms(t *testing.T) {
 				refused := f.events[len(f.events)-1]
 				require.Equal(t, tt.reason, strings.TrimSpace(refused.Reason+" "+refused.Explanation.Parameter))
 				require.NotEmpty(t, refused.Explanation.Expected)
+				if name, repeated := strings.CutPrefix(tt.reason, "parameter_repeated "); repeated {
+					require.Equal(t, "The parameter "+name+" is repeated.", a.str("error_description"))
+				}
 				require.Equal(t, http.StatusOK, f.redeem("web", code).Code, "nothing was consumed")
 			}
 		})

@@ -51,13 +51,13 @@ func (x *exchange) refused(ctx context.Context, e *portner.Error) {
 	x.event(ctx, portner.EventRefused, string(e.Code), "")
 }
 
-// malformed logs a form that is rejected. The name of a repeated parameter is logged if it is one of the protocols.
+// malformed logs a form that is rejected.
 func (x *exchange) malformed(ctx context.Context, f *httpx.FormError) {
 	event := portner.EventRefused
-	if f.Parameter != "" {
+	if f.Repeated() {
 		event = portner.EventDuplicateParam
 	}
-	x.report(ctx, portner.Event{Name: event, Reason: f.Reason, Explanation: portner.Explanation{Parameter: audit.Known(f.Parameter)}})
+	x.report(ctx, portner.Event{Name: event, Reason: f.Reason, Explanation: portner.Explanation{Parameter: f.Parameter}})
 }
 
 // fault logs an internal error with its text. Two faults have an event of their own.

@@ -59,19 +59,6 @@ func Received(parameter, value string) string {
 	return shorten(mask(value))
 }
 
-// Known returns name if it is a parameter of the protocols, "" otherwise, for the names of parameters in requests.
-func Known(name string) string {
-	if open[name] {
-		return name
-	}
-	for _, r := range rules {
-		if r.parameter == name {
-			return name
-		}
-	}
-	return ""
-}
-
 // OneOf returns the values of a list for Explanation.Expected.
 func OneOf(values []string) string {
 	if len(values) == 0 {

@@ -25,17 +25,19 @@ const (
 	MaxQuery  = 16 << 10
 )
 
-// FormError is the cause of the [portner.Error] for a form that is rejected. It holds no value of the form.
+// FormError is the cause of the [portner.Error] for a form that is rejected. It holds no text of the form.
 type FormError struct {
 	// Reason is the rule, as a snake_case noun phrase.
 	Reason string
-	// Parameter is the name of a repeated parameter, "" for other reasons. It is text of the peer: log it only if it is
-	// a known name.
+	// Parameter is the name of a repeated parameter of the protocols, "" for other parameters and other reasons.
 	Parameter string
 }
 
 // Error returns the reason.
 func (e *FormError) Error() string { return "httpx: " + e.Reason }
+
+// Repeated reports whether a parameter is repeated.
+func (e *FormError) Repeated() bool { return e.Reason == "parameter_repeated" }
 
 // reject returns the protocol error for a malformed form.
 func reject(reason, description string) error {
@@ -90,7 +92,7 @@ func (f Form) Count(name string) int {
 	return n
 }
 
-// Unique returns an error that names the first parameter, other than resource and audience, that occurs more than once.
+// Unique returns an error for the first parameter, other than resource and audience, that occurs more than once. It names a known one.
 // RFC 6749 §3.1: request parameters must not be included more than once.
 func (f Form) Unique() error {
 	name := f.Repeated()
@@ -98,8 +100,8 @@ func (f Form) Unique() error {
 		return nil
 	}
 	return &portner.Error{
-		Code: portner.InvalidRequest, Description: "A parameter is repeated.",
-		Err: &FormError{Reason: "parameter_repeated", Parameter: name},
+		Code: portner.InvalidRequest, Description: RepeatedText(name),
+		Err: &FormError{Reason: "parameter_repeated", Parameter: KnownParameter(name)},
 	}
 }
 
