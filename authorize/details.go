@@ -6,11 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"regexp"
 	"slices"
 	"time"
 
 	"github.com/portner-go/portner"
+	"github.com/portner-go/portner/internal/audit"
 	"github.com/portner-go/portner/internal/protection"
 	"github.com/portner-go/portner/pseudonym"
 	"github.com/portner-go/portner/rar"
@@ -80,15 +80,12 @@ func (e *Endpoint) withheld(q *request) bool {
 func (t *target) refuseDetails(err error) *refusal {
 	reason, description := detailsReason(err)
 	r := t.refuse(portner.InvalidAuthorizationDetails, reason, description)
-	if e, ok := errors.AsType[*portner.FieldError](err); ok && errors.Is(e, rar.ErrValue) && memberName.MatchString(e.Field) {
-		r.description = "The member " + e.Field + " of authorization_details is missing or invalid."
-		r.explanation.Expected = "a valid value of the member " + e.Field
+	if name, expected := audit.ValidMember(err); name != "" && errors.Is(err, rar.ErrValue) {
+		r.description = "The member " + name + " of authorization_details is missing or invalid."
+		r.explanation.Expected = expected
 	}
 	return r
 }
-
-// memberName matches the names that a response can have.
-var memberName = regexp.MustCompile(`^[A-Za-z0-9_.]{1,64}$`)
 
 // detailsReason returns the reason for the log and the description for the client of an error of package rar.
 func detailsReason(err error) (reason, description string) {

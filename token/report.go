@@ -45,10 +45,21 @@ func (x *exchange) refused(ctx context.Context, e *portner.Error) {
 		return
 	}
 	if c, ok := errors.AsType[*cause](e.Err); ok {
-		x.event(ctx, c.Event, c.Reason, c.GrantID)
+		x.caused(ctx, c)
 		return
 	}
 	x.event(ctx, portner.EventRefused, string(e.Code), "")
+}
+
+// caused logs the cause of a protocol error.
+func (x *exchange) caused(ctx context.Context, c *cause) {
+	if c.Expected == "" {
+		x.event(ctx, c.Event, c.Reason, c.GrantID)
+		return
+	}
+	about := x.explain(c.Reason)
+	about.Expected = c.Expected
+	x.report(ctx, portner.Event{Name: c.Event, GrantID: c.GrantID, Reason: c.Reason, Explanation: about})
 }
 
 // malformed logs a form that is rejected.

@@ -62,10 +62,13 @@ func parseConsent(d rar.Detail) (consentRequest, error) {
 	if err != nil {
 		return consentRequest{}, fmt.Errorf("%w: %w", rar.ErrValue, err)
 	}
-	id, err1 := o.String("id")
-	from, err2 := o.String("from")
-	if err1 != nil || err2 != nil || !isUUID(id) || !validGiver(from) {
-		return consentRequest{}, fmt.Errorf("%w: id or from", rar.ErrValue)
+	id, err := o.String("id")
+	if err != nil || !isUUID(id) {
+		return consentRequest{}, invalidMember("id")
+	}
+	from, err := o.String("from")
+	if err != nil || !validGiver(from) {
+		return consentRequest{}, invalidMember("from")
 	}
 	return consentRequest{id, from}, nil
 }

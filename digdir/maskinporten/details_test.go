@@ -55,6 +55,27 @@ func TestSystemUsers(t *testing.T) {
 	}
 }
 
+// TestInvalidMemberIsLogged: the text of MP-303 is fixed, so the log line names the member whose value is invalid.
+func TestInvalidMemberIsLogged(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	for name, tt := range map[string]struct {
+		details  []any
+		expected string
+	}{
+		"reference":     {[]any{systemUser(customer).with("externalRef", "")}, "a valid value of the member externalRef"},
+		"organisation":  {[]any{systemUser(customer).with("systemuser_org", customer)}, "a valid value of the member systemuser_org"},
+		"other number":  {[]any{systemUser(customer).with("systemuser_org", object{"authority": "x", "ID": customer})}, "a valid value of the member systemuser_org"},
+		"id":            {[]any{consent().with("id", "1b2f6c3e")}, "a valid value of the member id"},
+		"from":          {[]any{consent().with("from", "kari@example.no")}, "a valid value of the member from"},
+		"two customers": {[]any{systemUser(customer), systemUser(digdir)}, "valid values"},
+	} {
+		w.requireRejection(t, w.grant(t, v4().with("authorization_details", tt.details)), catalogue["MP-303"])
+		require.Equal(t, "details_value_invalid", w.lastEvent().Reason, name)
+		require.Equal(t, tt.expected, w.lastEvent().Explanation.Expected, name)
+	}
+}
+
 // TestVendor checks that the vendor is the organisation that operates the client, not the consumer of the token.
 func TestVendor(t *testing.T) {
 	t.Parallel()

@@ -60,6 +60,8 @@ type rejection struct {
 	event  portner.EventName
 	reason string // for the log
 	err    error  // the cause
+
+	expected string // for the log, where it is not what the rule of the reason says; "" otherwise
 }
 
 // Error returns the reason.
@@ -88,7 +90,7 @@ func (x *exchange) protocolError(r *rejection) *portner.Error {
 	e := &portner.Error{
 		Code:        r.entry.code,
 		Description: r.entry.text + r.detail + " (trace_id: " + x.CorrelationID + ")",
-		Err:         &audit.Cause{Event: r.event, Reason: r.reason},
+		Err:         &audit.Cause{Event: r.event, Reason: r.reason, Expected: r.expected},
 	}
 	if x.cfg.LegacyForbidden && (r.entry.number == mp250.number || r.entry.number == mp251.number) {
 		e.Code = portner.Forbidden
@@ -133,7 +135,11 @@ func assertionRejection(err error) error {
 	return &rejection{entry: w, event: e.Event, reason: e.Reason, err: err}
 }
 
-// detailsRejection returns the rejection for an error of rar.Registry. Other errors are faults of a source.
+// invalidMember returns the error for a value of a member of a detail that is missing or invalid.
+func invalidMember(name string) error { return &portner.FieldError{Field: name, Err: rar.ErrValue} }
+
+// detailsRejection returns the rejection for an error of rar.Registry. Other errors are faults of a source. The text of the catalogue names no
+// member, so only the log does.
 func detailsRejection(err error) error {
 	for _, f := range []struct {
 		is     error
@@ -148,7 +154,11 @@ func detailsRejection(err error) error {
 		{rar.ErrDenied, noSystemUser, "details_denied"},
 	} {
 		if errors.Is(err, f.is) {
-			return reject(f.entry, f.reason)
+			r := reject(f.entry, f.reason)
+			if f.is == rar.ErrValue {
+				_, r.expected = audit.ValidMember(err)
+			}
+			return r
 		}
 	}
 	return unavailable("granting authorization_details", err)

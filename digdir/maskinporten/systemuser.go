@@ -69,7 +69,7 @@ func parseSystemUser(d rar.Detail) (systemUserRequest, error) {
 	}
 	ref, err := o.OptionalString("externalRef")
 	if err != nil || o.Has("externalRef") && (ref == "" || len(ref) > 255) {
-		return systemUserRequest{}, fmt.Errorf("%w: externalRef", rar.ErrValue)
+		return systemUserRequest{}, invalidMember("externalRef")
 	}
 	if ref == "" {
 		ref = customer
@@ -81,7 +81,7 @@ func parseSystemUser(d rar.Detail) (systemUserRequest, error) {
 func organisation(o jose.Object, name string) (string, error) {
 	org, err := o.Object(name)
 	if err != nil {
-		return "", fmt.Errorf("%w: %s", rar.ErrValue, name)
+		return "", invalidMember(name)
 	}
 	if org.Len() != 2 || !org.Has("authority") || !org.Has("ID") {
 		return "", fmt.Errorf("%w: of %s", rar.ErrUnknownMember, name)
@@ -90,7 +90,7 @@ func organisation(o jose.Object, name string) (string, error) {
 	id, err2 := org.String("ID")
 	orgno, ok := norway.Identifier{Authority: authority, ID: id}.Number()
 	if err1 != nil || err2 != nil || !ok || id != norway.OrgIdentifier(orgno).ID {
-		return "", fmt.Errorf("%w: %s", rar.ErrValue, name)
+		return "", invalidMember(name)
 	}
 	return orgno, nil
 }

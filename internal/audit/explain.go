@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"errors"
 	"regexp"
 	"strings"
 	"unicode"
@@ -58,6 +59,19 @@ func Received(parameter, value string) string {
 	}
 	return shorten(mask(value))
 }
+
+// ValidMember returns the name of the member of authorization_details that a portner.FieldError in err names, and what Explanation.Expected says
+// of it. The names are "" if err names none, or one that a response cannot have.
+func ValidMember(err error) (name, expected string) {
+	e, ok := errors.AsType[*portner.FieldError](err)
+	if !ok || !memberName.MatchString(e.Field) {
+		return "", ""
+	}
+	return e.Field, "a valid value of the member " + e.Field
+}
+
+// memberName matches the names that a response can have.
+var memberName = regexp.MustCompile(`^[A-Za-z0-9_.]{1,64}$`)
 
 // OneOf returns the values of a list for Explanation.Expected.
 func OneOf(values []string) string {
