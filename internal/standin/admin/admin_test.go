@@ -362,6 +362,39 @@ func TestRefusedChanges(t *testing.T) {
 	require.Equal(t, before, string(encode(w.engine.current)))
 }
 
+// TestUnrouted: a path or a method that does not exist is an error in the form of every other.
+func TestUnrouted(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, memory.New(), nil)
+	for _, c := range []struct {
+		method, path string
+		status       int
+		code, allow  string
+	}{
+		{"GET", "/client", 404, "not_found", ""},
+		{"GET", "/clients/rp/none", 404, "not_found", ""},
+		{"POST", "/api/v2/clients", 404, "not_found", ""},
+		{"HEAD", "/client", 404, "not_found", ""},
+		{"PATCH", "/clients", 405, "invalid_request", "GET, HEAD, POST"},
+		{"DELETE", "/external/api/v1/clients", 405, "invalid_request", "GET, HEAD, POST"},
+		{"POST", "/clients/rp", 405, "invalid_request", "DELETE, GET, HEAD, PUT"},
+		{"PUT", "/page/discard", 405, "invalid_request", "POST"},
+	} {
+		rec, body := w.do(c.method, c.path, "")
+		name := c.method + " " + c.path
+		require.Equal(t, c.status, rec.Code, name)
+		require.Equal(t, "application/json", rec.Header().Get("Content-Type"), name)
+		require.Equal(t, c.allow, rec.Header().Get("Allow"), name)
+		require.Equal(t, c.code, body["error"], name)
+		require.Equal(t, float64(c.status), body["status"], name)
+		require.Empty(t, body["errors"], name)
+		require.NotEmpty(t, body["error_description"], name)
+		require.NotEmpty(t, body["correlation_id"], name)
+	}
+	rec, _ := w.do("GET", "//clients", "")
+	require.Equal(t, "/clients", rec.Header().Get("Location"), "a redirect is none of these errors")
+}
+
 // TestOtherPagesAreRejected: a page of another site can neither change nor read anything, whatever the browser lets it send.
 func TestOtherPagesAreRejected(t *testing.T) {
 	t.Parallel()

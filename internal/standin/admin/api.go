@@ -72,8 +72,44 @@ func (h *handler) routes() http.Handler {
 	}
 	h.routePages(mux)
 	mux.Handle("GET /static/", h.cfg.Look)
-	return mux
+	return h.unrouted(mux)
 }
+
+// unrouted returns a handler that serves mux, and writes the errors of requests that no pattern matches in the form of the API.
+func (h *handler) unrouted(mux *http.ServeMux) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if _, pattern := mux.Handler(r); pattern != "" {
+			mux.ServeHTTP(w, r)
+			return
+		}
+		answer := plainAnswer{header: http.Header{}}
+		mux.ServeHTTP(&answer, r) // which knows the methods of the path
+		switch answer.status {
+		case http.StatusMethodNotAllowed:
+			w.Header()["Allow"] = answer.header["Allow"]
+			h.writeError(w, errNoMethod)
+		case http.StatusNotFound:
+			h.writeError(w, errNoPath)
+		default: // a redirect to the path without empty and dot segments
+			mux.ServeHTTP(w, r)
+		}
+	})
+}
+
+// plainAnswer keeps the status and the header of a response and drops the body.
+type plainAnswer struct {
+	header http.Header
+	status int
+}
+
+// Header implements http.ResponseWriter.
+func (a *plainAnswer) Header() http.Header { return a.header }
+
+// WriteHeader implements http.ResponseWriter.
+func (a *plainAnswer) WriteHeader(status int) { a.status = status }
+
+// Write implements http.ResponseWriter.
+func (a *plainAnswer) Write(b []byte) (int, error) { return len(b), nil }
 
 type router func(pattern string, e endpoint)
 
@@ -377,6 +413,12 @@ func (h *handler) explained(l List, err error) error {
 	return p
 }
 
+// Errors for requests that no endpoint and no page answers.
+var (
+	errNoPath   = errors.New("there is no such path")
+	errNoMethod = errors.New("the path has other methods, which the header field Allow lists")
+)
+
 // writeError writes an error in the form of the self-service API.
 func (h *handler) writeError(w http.ResponseWriter, err error) {
 	var refusal *refusal
@@ -391,6 +433,10 @@ func (h *handler) writeError(w http.ResponseWriter, err error) {
 		list = []problem{{refusal.text, refusal.member != "", "", refusal.member}}
 	case errors.Is(err, errNotFound), errors.Is(err, storage.ErrNotFound), errors.Is(err, authorizations.ErrNotFound):
 		status, code, text = http.StatusNotFound, "not_found", "there is no such entry"
+	case errors.Is(err, errNoPath):
+		status, code, text = http.StatusNotFound, "not_found", err.Error()
+	case errors.Is(err, errNoMethod):
+		status, code, text = http.StatusMethodNotAllowed, "invalid_request", err.Error()
 	case errors.Is(err, changes.ErrSize):
 		status, code, text = http.StatusRequestEntityTooLarge, "invalid_request", err.Error()
 	case errors.Is(err, portner.ErrUnavailable), errors.Is(err, storage.ErrConflict):

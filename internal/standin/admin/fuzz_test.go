@@ -13,7 +13,7 @@ import (
 
 // FuzzBody: a body of the API is accepted and has made an entry, or it is rejected with a JSON document and has changed nothing.
 func FuzzBody(f *testing.F) {
-	paths := []string{"/clients", "/scopes", "/lists/users", "/lists/delegations"}
+	paths := []string{"/clients", "/scopes", "/users", "/delegations"}
 	for i := range paths {
 		for _, body := range []string{
 			"", "{}", "null", "[]", `{"client_id":"a"}`, `{"client_name":"Etaten","client_orgno":"991825827","scopes":["a:b"]}`, `{"prefix":"nav","subscope":"test","owner_orgno":"974761076"}`,
