@@ -207,15 +207,20 @@ func (p *Problems) Orgno(path, orgno string) {
 	}
 }
 
-// PID records a member that is not a national identity number, or that may be the number of a real person.
-func (p *Problems) PID(path, pid string) {
+// PID records a member that CheckPID rejects.
+func (p *Problems) PID(path, pid string) { p.Checker.Add(path, CheckPID(pid)) }
+
+// CheckPID returns an error for a text that is not a national identity number, or that may be the number of a real person: no stand-in handles
+// those. The error does not have the text.
+func CheckPID(pid string) error {
 	number, err := norway.ParsePID(pid)
 	switch {
 	case err != nil:
-		p.Add(path, "must be a national identity number%s", strings.TrimPrefix(err.Error(), norway.ErrPID.Error()))
+		return fmt.Errorf("must be a national identity number%s", strings.TrimPrefix(err.Error(), norway.ErrPID.Error()))
 	case !number.IsSynthetic():
-		p.Add(path, "must be a synthetic national identity number, with 40, 65 or 80 added to the month")
+		return errors.New("must be a synthetic national identity number, with 40, 65 or 80 added to the month")
 	}
+	return nil
 }
 
 // Unique records every value that equals an earlier one.

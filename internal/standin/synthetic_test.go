@@ -11,6 +11,7 @@ import (
 	"github.com/portner-go/portner/internal/standin/ansattporten"
 	"github.com/portner-go/portner/internal/standin/helseid"
 	"github.com/portner-go/portner/internal/standin/idporten"
+	"github.com/portner-go/portner/internal/standin/krr"
 	"github.com/portner-go/portner/norway"
 )
 
@@ -39,11 +40,18 @@ func TestOnlySyntheticNumbers(t *testing.T) {
 		"ansattporten": func(d standin.Document) error { _, err := ansattporten.ParseConfig(d); return err },
 		"helseid":      func(d standin.Document) error { _, err := helseid.ParseConfig(d); return err },
 		"altinn":       func(d standin.Document) error { _, err := altinn.ParseConfig(d); return err },
+		"krr":          func(d standin.Document) error { _, err := krr.ParseConfig(d); return err },
 	} {
-		const want = "users[0].pid: must be a synthetic national identity number, with 40, 65 or 80 added to the month"
-		err := parse(standin.Document{Text: fmt.Appendf(nil, `{"users":[{"pid":%q}]}`, unassigned(t))})
+		list := "users"
+		if name == "krr" {
+			list = "persons"
+		}
+		want := list + "[0].pid: must be a synthetic national identity number, with 40, 65 or 80 added to the month"
+		err := parse(standin.Document{Text: fmt.Appendf(nil, `{%q:[{"pid":%q}]}`, list, unassigned(t))})
 		require.ErrorContains(t, err, want, name)
 		require.NotContains(t, err.Error(), unassigned(t), name)
-		require.NotContains(t, parse(standin.Document{Text: []byte(`{"users":[{"pid":"21879498012"}]}`)}).Error(), want, name)
+		err = parse(standin.Document{Text: fmt.Appendf(nil, `{%q:[{"pid":"21879498012"},{"pid":"21879498013"}]}`, list)})
+		require.NotContains(t, err.Error(), want, name)
+		require.ErrorContains(t, err, list+"[1].pid: must be a national identity number: ", name)
 	}
 }

@@ -14,7 +14,7 @@ import (
 
 	"github.com/portner-go/portner/internal/httpx"
 	"github.com/portner-go/portner/internal/jose"
-	"github.com/portner-go/portner/norway"
+	"github.com/portner-go/portner/internal/standin"
 	"github.com/portner-go/portner/resource"
 )
 
@@ -233,8 +233,8 @@ func readNumbers(w http.ResponseWriter, r *http.Request) (numbers []string, stat
 		return nil, http.StatusBadRequest, errors.New("personidentifikatorer")
 	}
 	for _, n := range numbers {
-		if pid, err := norway.ParsePID(n); err != nil || !pid.IsSynthetic() {
-			return nil, http.StatusBadRequest, errors.New("a number that is not a synthetic one")
+		if err := standin.CheckPID(n); err != nil {
+			return nil, http.StatusBadRequest, fmt.Errorf("personidentifikatorer: %w", err)
 		}
 	}
 	return numbers, http.StatusOK, nil

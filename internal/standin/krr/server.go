@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/portner-go/portner/internal/standin"
-	"github.com/portner-go/portner/norway"
 	"github.com/portner-go/portner/resource"
 )
 
@@ -69,9 +68,7 @@ func (c *Config) check() error {
 	var pids []string
 	for i, person := range c.Persons {
 		at := fmt.Sprintf("persons[%d]", i)
-		if pid, err := norway.ParsePID(person.PID); err != nil || !pid.IsSynthetic() {
-			p.Add(at+".pid", "must be a synthetic national identity number, with 40, 65 or 80 added to the month")
-		}
+		p.PID(at+".pid", person.PID)
 		if person.Language != "" && !slices.Contains([]string{"nb", "nn", "en", "se"}, person.Language) {
 			p.Add(at+".language", "must be nb, nn, en or se")
 		}
