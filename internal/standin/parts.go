@@ -132,6 +132,7 @@ func (p *Parts[C]) open(ctx context.Context) (err error) {
 	if err = p.Sites.CheckTest(p.Issuer, p.TestIssuer()); err != nil {
 		return err
 	}
+	p.Sites.WarnCertificate(p.Issuer, p.Log)
 	if p.spec.Listen != nil {
 		if err = p.spec.Listen(p); err != nil {
 			return err

@@ -1,11 +1,17 @@
 package standin
 
 import (
+	"cmp"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"flag"
 	"fmt"
+	"log/slog"
 	"net/http"
+	"net/url"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/portner-go/portner/provider"
@@ -64,6 +70,25 @@ func (t TLS) Server() (*tls.Config, error) {
 	cfg := provider.TLSConfig()
 	cfg.Certificates = []tls.Certificate{cert}
 	return cfg, nil
+}
+
+// WarnCertificate logs a warning if the certificate of the provider's listener is not for the host of an issuer. It is no error, because the
+// certificate that clients see may be that of a proxy.
+func (s Sites) WarnCertificate(issuer string, log *slog.Logger) {
+	u, err := url.Parse(issuer)
+	if err != nil || s[0].tls == nil {
+		return
+	}
+	leaf, err := x509.ParseCertificate(s[0].tls.Certificates[0].Certificate[0])
+	if err != nil || leaf.VerifyHostname(u.Hostname()) == nil {
+		return // tls.LoadX509KeyPair has parsed it
+	}
+	names := slices.Clone(leaf.DNSNames)
+	for _, ip := range leaf.IPAddresses {
+		names = append(names, ip.String())
+	}
+	log.Warn("the certificate of -tls-cert is not for the host of the issuer: clients reject it, unless they reach a proxy with another one",
+		"host", u.Hostname(), "names", cmp.Or(strings.Join(names, " "), "none"))
 }
 
 // Client returns the configuration of outgoing requests. They accept the certificates of the system's roots.

@@ -1,6 +1,8 @@
 package standin_test
 
 import (
+	"bytes"
+	"context"
 	"crypto"
 	"crypto/rand"
 	"crypto/rsa"
@@ -14,6 +16,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/portner-go/portner/internal/standin"
+	"github.com/portner-go/portner/internal/standin/idporten"
+	"github.com/portner-go/portner/internal/standin/krr"
 	"github.com/portner-go/portner/internal/standin/standintest"
 )
 
@@ -84,6 +88,47 @@ func TestIssuerOfListener(t *testing.T) {
 		} else {
 			require.ErrorContains(t, sites.CheckTest("http://"+host, ""), "must begin with https, because the server has -tls-cert")
 		}
+	}
+}
+
+// TestCertificateOfIssuer: a certificate that is not for the host of the issuer is logged with its names.
+func TestCertificateOfIssuer(t *testing.T) {
+	t.Parallel()
+	cert, key := standintest.SelfSigned(t, nil)
+	for _, tt := range []struct {
+		files  standin.TLS
+		issuer string
+		want   string // in the log
+	}{
+		{standin.TLS{Cert: cert, Key: key}, "https://localhost:8080", ""},
+		{standin.TLS{Cert: cert, Key: key}, "https://127.0.0.1/op", ""},
+		{standin.TLS{Cert: cert, Key: key}, "https://idp.test.local/op", `host=idp.test.local names="localhost 127.0.0.1"`},
+		{standin.TLS{Cert: cert, Key: key}, "https://[::1]:8080", `host=::1 names="localhost 127.0.0.1"`},
+		{standin.TLS{}, "https://idp.test.local", ""}, // the proxy has the certificate
+	} {
+		sites, err := standin.Listen(standin.Flags{Addr: "localhost:0", TLS: tt.files}, "")
+		require.NoError(t, err)
+		t.Cleanup(sites.Close)
+		var log bytes.Buffer
+		sites.WarnCertificate(tt.issuer, slog.New(slog.NewTextHandler(&log, nil)))
+		require.Equal(t, tt.want != "", strings.Contains(log.String(), "level=WARN"), "%s: %s", tt.issuer, log.String())
+		require.Contains(t, log.String(), tt.want)
+	}
+}
+
+// TestCertificateIsCheckedAtStart: every kind of server logs it.
+func TestCertificateIsCheckedAtStart(t *testing.T) {
+	t.Parallel()
+	cert, key := standintest.SelfSigned(t, nil)
+	const issuer = "https://idp.test.local"
+	for name, command := range map[string]standin.Command{"idporten": new(idporten.Options).Command(), "krr": new(krr.Options).Command()} {
+		var log bytes.Buffer
+		s, err := standintest.Prepare(t, command, slog.NewTextHandler(&log, nil), "-addr", "localhost:0", "-tls-cert", cert, "-tls-key", key, "-issuer", issuer, "-test-issuer", issuer)
+		require.NoError(t, err, name)
+		ended, end := context.WithCancel(t.Context())
+		end()
+		require.NoError(t, s.Serve(ended), name) // closes the listener
+		require.Contains(t, log.String(), "host=idp.test.local", name)
 	}
 }
 

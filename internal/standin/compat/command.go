@@ -157,6 +157,7 @@ func (p *program) start(opt *Options, plan *Plan, lenient Switches, log *slog.Lo
 	if err := p.sites.CheckTest(url, strings.TrimSuffix(opt.TestIssuer, "/")); err != nil {
 		return err
 	}
+	p.sites.WarnCertificate(url, log)
 	if p.Server, err = New(Config{Plan: plan, URL: url, Lenient: lenient, Logger: p.log, Warnings: log, OnProposal: p.propose}); err != nil {
 		return err
 	}

@@ -167,6 +167,7 @@ func Open(_ context.Context, opt Options, log *slog.Logger) (*Server, error) {
 		return nil, err
 	}
 	s.Sites[0].Accept(s.Base())
+	s.Sites.WarnCertificate(s.Base(), log)
 	if err = s.Sites.CheckTest(s.Base(), cmp.Or(opt.TestIssuer, s.Config.TestIssuer)); err == nil {
 		err = s.build()
 	}
