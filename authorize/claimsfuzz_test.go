@@ -7,6 +7,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/portner-go/portner/internal/httpx"
 )
 
 // FuzzClaims: an authorization request with a claims parameter leads to the login page if the parameter is a JSON object without repeated members,
@@ -18,10 +20,16 @@ func FuzzClaims(f *testing.F) {
 	} {
 		f.Add(text)
 	}
+	f.Add(strings.Repeat(" ", httpx.MaxQuery) + "{}")
 	w := newWorld(f, withClaims)
 	b := w.browser()
 	f.Fuzz(func(t *testing.T, text string) {
-		out := outcome(t, b.authorize(params("web", "claims", text)))
+		p := params("web", "claims", text)
+		res := b.authorize(p)
+		if oversized(t, p, res) {
+			return
+		}
+		out := outcome(t, res)
 		if !utf8.ValidString(text) || strings.ContainsFunc(text, func(r rune) bool { return r < 0x20 || r == 0x7f }) {
 			require.Equal(t, "page Bad Request invalid_request", out, "no form")
 			return

@@ -25,6 +25,7 @@ import (
 	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/authorize"
 	"github.com/portner-go/portner/client"
+	"github.com/portner-go/portner/internal/httpx"
 	"github.com/portner-go/portner/internal/jose"
 	"github.com/portner-go/portner/keyset"
 	"github.com/portner-go/portner/storage"
@@ -398,15 +399,16 @@ func TestSignedFormPostPage(t *testing.T) {
 
 // FuzzSignedResponse: the JWT has the state byte for byte, and the state adds no other claim; or the request is rejected without it.
 func FuzzSignedResponse(f *testing.F) {
-	for _, s := range []string{"x", `"`, `\`, `","code":"evil`, "<&>", "a b", "é", "\u2028", "%00", strings.Repeat("s", 2048), strings.Repeat("s", 2049)} {
+	for _, s := range []string{"x", `"`, `\`, `","code":"evil`, "<&>", "a b", "é", "\u2028", "%00", strings.Repeat("s", 2048), strings.Repeat("s", 2049), strings.Repeat("s", httpx.MaxQuery)} {
 		f.Add(s)
 	}
 	w := newWorld(f, signing)
 	b := w.browser()
 	requireCode(f, b.loginAs(b.authorize(params("jarmtoo")), "kari"))
 	f.Fuzz(func(t *testing.T, state string) {
-		res := b.authorize(params("jarmtoo", "response_mode", "jwt", "state", state))
-		if res.StatusCode == http.StatusBadRequest {
+		p := params("jarmtoo", "response_mode", "jwt", "state", state)
+		res := b.authorize(p)
+		if oversized(t, p, res) || res.StatusCode == http.StatusBadRequest {
 			return // not a form
 		}
 		_, sent := sentTo(t, res, rp)
