@@ -298,6 +298,7 @@ func TestConfig(t *testing.T) {
 	meters, tracers := metric.NewMeterProvider(), trace.NewTracerProvider()
 	for field, cfg := range map[string]telemetry.Config{
 		"MeterProvider":     {},
+		"TracerProvider":    {MeterProvider: meters, TracerProvider: (*trace.TracerProvider)(nil)},
 		"MaxClients":        {MeterProvider: meters, MaxClients: 1001},
 		"AcceptTraceparent": {MeterProvider: meters, AcceptTraceparent: true},
 	} {
@@ -305,6 +306,8 @@ func TestConfig(t *testing.T) {
 		require.Len(t, portner.FieldErrors(err), 1)
 		require.Equal(t, field, portner.FieldErrors(err)[0].Field)
 	}
+	_, err := telemetry.New(telemetry.Config{MeterProvider: (*metric.MeterProvider)(nil)})
+	require.ErrorContains(t, err, "MeterProvider: must not hold a nil *metric.MeterProvider")
 	for _, cfg := range []telemetry.Config{{MeterProvider: meters}, {TracerProvider: tracers, AcceptTraceparent: true}} {
 		b, err := telemetry.New(cfg)
 		require.NoError(t, err)

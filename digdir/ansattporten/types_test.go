@@ -295,11 +295,20 @@ func TestWithoutNumber(t *testing.T) {
 	require.Equal(t, []string{digdir}, p.Choices(), "the employer")
 }
 
-// TestNilSources checks that a registry rejects types without a source.
+// A host may have a nil pointer of one of these types.
+type (
+	hostReportees struct{ ansattporten.ReporteeSource }
+	hostEmployers struct{ ansattporten.EmployerSource }
+	hostMandates  struct{ ansattporten.MandateSource }
+)
+
+// TestNilSources checks that a registry rejects types without a source, also if it is an interface that holds a nil pointer.
 func TestNilSources(t *testing.T) {
 	t.Parallel()
 	for _, typ := range []rar.Type{
 		ansattporten.ServiceType(nil), ansattporten.ResourceType(nil), ansattporten.OrgnoType(nil), ansattporten.FullmaktType(nil),
+		ansattporten.ServiceType((*hostReportees)(nil)), ansattporten.ResourceType((*hostReportees)(nil)), ansattporten.OrgnoType((*hostEmployers)(nil)),
+		ansattporten.FullmaktType((*hostMandates)(nil)),
 	} {
 		require.NotEmpty(t, typ.Name)
 		_, err := rar.NewRegistry(typ)

@@ -162,10 +162,20 @@ func TestNoDetails(t *testing.T) {
 	require.Equal(t, http.StatusOK, w.grant(t, v4()).status)
 }
 
-// TestNilSources checks that a registry rejects types without a source.
+// A host may have a nil pointer of one of these types.
+type (
+	hostUsers       struct{ maskinporten.SystemUserSource }
+	hostConsents    struct{ maskinporten.ConsentSource }
+	hostDelegations struct{ maskinporten.DelegationSource }
+)
+
+// TestNilSources checks that a registry rejects types without a source, also if it is an interface that holds a nil pointer.
 func TestNilSources(t *testing.T) {
 	t.Parallel()
-	for _, typ := range []rar.Type{maskinporten.SystemUserType(nil), maskinporten.ConsentType(nil)} {
+	for _, typ := range []rar.Type{
+		maskinporten.SystemUserType(nil), maskinporten.ConsentType(nil), maskinporten.SystemUserType((*hostUsers)(nil)),
+		maskinporten.ConsentType((*hostConsents)(nil)),
+	} {
 		require.NotEmpty(t, typ.Name)
 		_, err := rar.NewRegistry(typ)
 		require.Error(t, err, typ.Name)

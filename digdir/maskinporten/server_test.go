@@ -177,6 +177,9 @@ func TestNewReportsEveryField(t *testing.T) {
 		{"nil delegation source", `Delegations["x"]`, false, func(c *maskinporten.Config) {
 			c.Delegations = map[string]maskinporten.DelegationSource{"x": nil}
 		}},
+		{"nil pointer as delegation source", `Delegations["x"]`, false, func(c *maskinporten.Config) {
+			c.Delegations = map[string]maskinporten.DelegationSource{"x": (*hostDelegations)(nil)}
+		}},
 		{"relative error URI", "ErrorURI", false, func(c *maskinporten.Config) { c.ErrorURI = "errors/" }},
 		{"no keys", "Keys", true, func(c *maskinporten.Config) { c.Keys = nil }},
 		{"negative lifetime", "AccessTokenLifetime", true, func(c *maskinporten.Config) { c.AccessTokenLifetime = -time.Second }},

@@ -48,6 +48,7 @@ func TestConfig(t *testing.T) {
 		"a long timeout":                 {good, redis.Config{Timeout: time.Hour}, []string{"Timeout"}},
 		"everything negative":            {good, redis.Config{WaitReplicas: -1, Timeout: -1, MaxPushedRequestsPerClient: -1, MaxPushedRequestsPerAddress: -1, MaxPushedRequestsPerPublicClient: -1, MaxReplaysPerClient: -1}, []string{"Timeout", "WaitReplicas", "MaxPushedRequestsPerClient", "MaxPushedRequestsPerAddress", "MaxPushedRequestsPerPublicClient", "MaxReplaysPerClient"}},
 		"no client":                      {nil, redis.Config{}, []string{"client"}},
+		"a nil pointer as client":        {(*goredis.Client)(nil), redis.Config{}, []string{"client"}},
 		"a client without deadlines":     {connect(t, shared.Addr, func(o *goredis.Options) { o.ContextTimeoutEnabled = false }), redis.Config{}, []string{"client"}},
 		"a cluster without deadlines":    {cluster(func(o *goredis.ClusterOptions) { o.ContextTimeoutEnabled = false }), redis.Config{}, []string{"client"}},
 		"a cluster that reads replicas":  {cluster(func(o *goredis.ClusterOptions) { o.ReadOnly = true }), redis.Config{}, []string{"client"}},
