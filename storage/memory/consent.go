@@ -29,6 +29,7 @@ type consent struct {
 }
 
 func (c *consents) slot() *slot { return &c.place }
+func (c *consents) shard() int  { return int(c.stripe) }
 
 // find returns the consent for a scope, or nil.
 func (c *consents) find(scope string) *consent {
@@ -93,7 +94,6 @@ func (f *finish) applyConsents(u *user) {
 		key := f.outcome.Consents
 		key.ClientID, key.Customer = strings.Clone(key.ClientID), strings.Clone(key.Customer)
 		c = &consents{key: key, user: u, stripe: stripeOf(f.user)}
-		c.place.shard = uint8((f.user + f.hashOfClient(key.ClientID, key.Customer)) % shardCount)
 		st.consents.set(key, c)
 	}
 	for i := range f.outcome.Granted {

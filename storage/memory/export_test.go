@@ -1,6 +1,7 @@
 package memory
 
 import (
+	"math/bits"
 	"time"
 
 	"github.com/portner-go/portner/internal/record"
@@ -15,6 +16,12 @@ func (s *Store) Leftovers() map[string]int {
 			left[what] += n
 		}
 	}
+	add("numbered sessions", s.sessions.numbered())
+	add("numbered grants", s.outcomes.numbered())
+	add("numbered access tokens", s.accessTokens.numbered())
+	add("numbered refresh tokens", s.refreshTokens.numbered())
+	add("numbered pushed requests", s.pushedRequests.numbered())
+	add("numbered users", s.owners.numbered())
 	for i := range shardCount {
 		add("sessions by hash", len(s.sessionsByHash.shards[i].m))
 		add("sessions by ID", len(s.sessionsByID.shards[i].m))
@@ -42,6 +49,22 @@ func (s *Store) Leftovers() map[string]int {
 	stats := s.Stats()
 	add("counters", stats.Sessions+stats.EndedSessions+stats.Grants+stats.Tokens+stats.PushedRequests+stats.Consents+stats.Replays)
 	return left
+}
+
+// numbered returns the number of records, and 1 if there is none and memory is left.
+func (d *directory[T]) numbered() (n int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	all := d.leaves.Load()
+	if all == nil {
+		return len(d.open) + len(d.free) + d.last
+	}
+	for _, l := range *all {
+		if l.items != nil {
+			n += leafSize - bits.OnesCount64(l.empty)
+		}
+	}
+	return max(n, 1)
 }
 
 // SymbolCount returns the number of texts in the table of symbols.
@@ -99,3 +122,31 @@ func (t sessionText) Decode() storage.Session                         { return t
 func (t grantText) Decode(user storage.Hash) storage.Grant            { return t.decode(user) }
 func (t codeText) Decode(user storage.Hash) storage.AuthorizationCode { return t.decode(user) }
 func (t accessText) Decode(id string) storage.AccessToken             { return t.decode(id) }
+
+// Numbered is a record, and Directory a directory of such records.
+type (
+	Numbered  = user
+	Directory struct{ directory[*user] }
+)
+
+// Insert returns the number of x.
+func (d *Directory) Insert(x *Numbered) uint32 { d.insert(x); return x.place.number }
+
+// Remove returns the number that x has after it was removed.
+func (d *Directory) Remove(x *Numbered) uint32 { d.remove(x); return x.place.number }
+
+// At returns the record with a number.
+func (d *Directory) At(number uint32) *Numbered { return d.at(number) }
+
+// Len returns the number of records, and 1 if there is none and memory is left.
+func (d *Directory) Len() int { return d.numbered() }
+
+// Leaves returns the number of leaves with records.
+func (d *Directory) Leaves() (n int) {
+	for _, l := range *d.leaves.Load() {
+		if l.items != nil {
+			n++
+		}
+	}
+	return n
+}

@@ -36,6 +36,7 @@ type issued struct {
 }
 
 func (g *grant) slot() *slot { return &g.place }
+func (g *grant) shard() int  { return g.place.shard() }
 
 // codeVerdict returns the verdict on the code. The caller holds g.
 func (g *grant) codeVerdict(hash string, now int64) error {
@@ -96,7 +97,6 @@ func (s *Store) FinishRequest(ctx context.Context, o storage.Outcome, now time.T
 		return err
 	}
 	g := &grant{code: encodeOutcome(&o), denied: o.Code == nil, used: o.Code == nil}
-	g.place.shard = uint8(s.shardOf(o.RequestID))
 	f := finish{Store: s, outcome: &o, grant: g, now: record.Nanos(now), key: o.Consents.UserKey, client: o.Consents.ClientID, customer: o.Consents.Customer}
 	f.user = s.hashOfUser(&o.Consents.UserKey)
 	f.answers = len(o.Granted)+len(o.Declined) > 0
@@ -217,8 +217,10 @@ func (g *grant) compare(second codeText, now int64) error {
 func (s *Store) insertOutcome(g *grant) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	s.outcomes.insert(g)
 	if !s.addKeys(g) {
 		g.gone = true // a reader that found it by its first key waits for the lock
+		s.outcomes.remove(g)
 		return false
 	}
 	s.due.grants.schedule(g, g.code.retained())
@@ -280,7 +282,7 @@ func (s *Store) RedeemCode(ctx context.Context, hash storage.Hash, i *storage.Is
 		g.used = true
 		return nil
 	}
-	ts, text := newTokens(s, g, i), encodeGrant(&i.Grant)
+	ts, text := newTokens(g, i), encodeGrant(&i.Grant)
 	err := s.withRoom(now, func() error { return s.redeem(g, string(hash[:]), i, text, ts, record.Nanos(now)) }, accessKind, refreshKind)
 	if err == nil {
 		s.tidy(now)
@@ -332,8 +334,7 @@ func (s *Store) InsertGrant(ctx context.Context, i *storage.Issuance, now time.T
 	key := ownerKey(&i.Grant)
 	owner := s.hashOfUser(&key)
 	g := &grant{used: true, stripe: stripeOf(owner), linked: hasUser(&i.Grant)}
-	g.place.shard = uint8(s.shardOf(string(i.Access.Hash[:])))
-	ts, text := newTokens(s, g, i), encodeGrant(&i.Grant)
+	ts, text := newTokens(g, i), encodeGrant(&i.Grant)
 	err := s.withRoom(now, func() error {
 		s.lockUsers(g.stripe, g.stripe)
 		defer s.unlockUsers(g.stripe, g.stripe)
@@ -361,12 +362,15 @@ func (s *Store) insertIssued(g *grant, text grantText, ts tokens) error {
 	if !s.grantCount.take(1, g.auth.grantOwners()) {
 		return storage.ErrFull
 	}
+	s.outcomes.insert(g)
 	if !s.grants.add(text.id(), g) {
+		s.outcomes.remove(g)
 		s.giveGrant(g)
 		return storage.ErrConflict
 	}
 	if err := s.insertTokens(ts); err != nil {
 		s.grants.drop(text.id())
+		s.outcomes.remove(g)
 		s.giveGrant(g)
 		return err
 	}
@@ -550,6 +554,7 @@ func (s *Store) forgetGrant(g *grant) {
 	}
 	s.forgetCode(g)
 	s.due.grants.cancel(g)
+	s.outcomes.remove(g)
 	g.gone, g.issue, g.session = true, nil, nil
 	s.giveGrant(g)
 	s.releaseAuthorization(g.stripe, g.auth)

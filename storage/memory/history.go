@@ -31,6 +31,7 @@ type logins struct {
 }
 
 func (l *logins) slot() *slot { return &l.place }
+func (l *logins) shard() int  { return int(l.stripe) }
 
 // RecordLogin implements authorize.HistoryStore.
 func (s *Store) RecordLogin(ctx context.Context, in storage.Login, now time.Time) error {
@@ -52,7 +53,7 @@ func (s *Store) recordLogin(in *storage.Login, now int64) error {
 	defer st.mu.Unlock()
 	l := st.users.m[in.UserKey]
 	if l == nil {
-		l = &logins{user: in.UserKey, stripe: stripe, place: slot{shard: stripe}}
+		l = &logins{user: in.UserKey, stripe: stripe}
 	}
 	if l.has(in.ID, now) {
 		return nil

@@ -11,37 +11,48 @@ import (
 // with a million records they are three quarters full with 160 shards, and half full with 128 or 256.
 const shardCount = 160
 
-// index finds records by the seeded 64-bit hash of a key. The record has the whole key, and the caller compares it. Two keys
+// index finds the numbers of records by the seeded 64-bit hash of a key. The record has the whole key, and the caller compares it. Two keys
 // with the same hash are a conflict, and the caller of the store makes a new random value. This happens once in 10^13 insertions
 // into a million records, and cannot be provoked without the seed.
-type index[T any] struct {
-	seed   maphash.Seed
-	shards [shardCount]indexShard[T]
+type index[T placed] struct {
+	seed    maphash.Seed
+	records *directory[T]
+	shards  [shardCount]indexShard
 }
 
-type indexShard[T any] struct {
+type indexShard struct {
 	mu sync.Mutex
-	table[uint64, T]
+	// table has the numbers of records.
+	table[halves, uint32]
 	_ [40]byte // a cache line of its own
 }
 
-func newIndex[T any]() *index[T] { return &index[T]{seed: maphash.MakeSeed()} }
+// halves is a seeded hash of 64 bits as a key of a map. A slot of a map with numbers takes 12 bytes, and with a uint64 it would take 16.
+type halves [2]uint32
 
-func (x *index[T]) shard(key string) (uint64, *indexShard[T]) {
+func halvesOf(h uint64) halves { return halves{uint32(h >> 32), uint32(h)} }
+
+func newIndex[T placed](records *directory[T]) *index[T] {
+	return &index[T]{seed: maphash.MakeSeed(), records: records}
+}
+
+func (x *index[T]) shard(key string) (halves, *indexShard) {
 	h := maphash.String(x.seed, key)
-	return h, &x.shards[h%shardCount]
+	return halvesOf(h), &x.shards[h%shardCount]
 }
 
 // get returns the record that may have the key, or the zero T.
-func (x *index[T]) get(key string) T {
+func (x *index[T]) get(key string) (v T) {
 	h, s := x.shard(key)
 	s.mu.Lock()
-	v := s.m[h]
+	if n, ok := s.m[h]; ok {
+		v = x.records.at(n)
+	}
 	s.mu.Unlock()
 	return v
 }
 
-// add inserts v, or returns false if the key exists.
+// add inserts v, which has a number, or returns false if the key exists.
 func (x *index[T]) add(key string, v T) bool {
 	h, s := x.shard(key)
 	s.mu.Lock()
@@ -49,7 +60,7 @@ func (x *index[T]) add(key string, v T) bool {
 	if _, taken := s.m[h]; taken {
 		return false
 	}
-	s.set(h, v)
+	s.set(h, v.slot().number)
 	return true
 }
 

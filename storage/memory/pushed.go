@@ -97,6 +97,7 @@ func (s *Store) givePushed(from *source, open bool) {
 }
 
 func (p *pushedRequest) slot() *slot { return &p.place }
+func (p *pushedRequest) shard() int  { return p.place.shard() }
 
 func (p *pushedRequest) verdict(hash storage.Hash, now int64) error {
 	switch {
@@ -114,7 +115,6 @@ func (s *Store) PushRequest(ctx context.Context, in storage.PushedRequest, now t
 		return err
 	}
 	p := &pushedRequest{hash: in.Hash, params: string(in.Params), none: in.Params == nil, end: record.Nanos(in.ExpiresAt)}
-	p.place.shard = uint8(s.shardOf(string(p.hash[:])))
 	err := s.withRoom(now, func() error { return s.insertPushed(p, in.ClientID, in.Source) }, pushedKind)
 	if err == nil {
 		s.tidy(now)
@@ -128,7 +128,9 @@ func (s *Store) insertPushed(p *pushedRequest, clientID, from string) error {
 	if p.source = s.takePushed(clientID, from); p.source == nil {
 		return storage.ErrFull
 	}
+	s.pushedRequests.insert(p)
 	if !s.pushed.add(string(p.hash[:]), p) {
+		s.pushedRequests.remove(p)
 		s.givePushed(p.source, true)
 		return storage.ErrConflict
 	}
@@ -190,6 +192,7 @@ func (p *pushedRequest) collect(s *Store, now int64) int {
 	p.gone = true
 	s.due.pushed.cancel(p)
 	s.pushed.drop(string(p.hash[:]))
+	s.pushedRequests.remove(p)
 	s.givePushed(p.source, !p.used)
 	return 1
 }

@@ -4,18 +4,22 @@ import "sync"
 
 // expiring is a record that expires. Callers of schedule and cancel hold the lock of its owner.
 type expiring interface {
-	comparable
-	slot() *slot
+	placed
+	shard() int // of the queue; never changes while the record is queued
 	// collect removes the parts of the record that have expired at now, and returns the number of records removed. It
 	// schedules the rest again. The caller holds no lock.
 	collect(s *Store, now int64) int
 }
 
-// slot is the place of a record in the queue. The lock of the shard guards pos.
+// slot is the place of a record in its directory and in the queue. The lock of the shard guards pos.
 type slot struct {
-	pos   int32 // index in the heap plus one; 0 if it is not queued
-	shard uint8
+	number uint32 // in the directory; 0 if it is in none
+	pos    int32  // index in the heap plus one; 0 if it is not queued
 }
+
+// shard returns a shard of the queue. Eight records that were inserted together are in the same one, which saves cache misses of the garbage
+// collector, and no more, so that few records are in many shards: a write collects some of one.
+func (sl *slot) shard() int { return int(sl.number / tidyBatch % shardCount) }
 
 // queue holds all records of one kind by their ends, in one binary heap per shard. Each record is in it once.
 type queue[T expiring] struct {
@@ -33,10 +37,10 @@ type queued[T expiring] struct {
 	item T
 }
 
-// schedule sets the end of item, and inserts it into the shard of its slot if it is not queued.
+// schedule sets the end of item, and inserts it if it is not queued.
 func (q *queue[T]) schedule(item T, at int64) {
 	sl := item.slot()
-	s := &q.shards[sl.shard]
+	s := &q.shards[item.shard()]
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if sl.pos == 0 {
@@ -54,7 +58,7 @@ func (q *queue[T]) schedule(item T, at int64) {
 // cancel removes item from the queue.
 func (q *queue[T]) cancel(item T) {
 	sl := item.slot()
-	s := &q.shards[sl.shard]
+	s := &q.shards[item.shard()]
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if sl.pos != 0 {

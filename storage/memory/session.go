@@ -24,6 +24,7 @@ type session struct {
 }
 
 func (x *session) slot() *slot { return &x.place }
+func (x *session) shard() int  { return x.place.shard() }
 
 func (x *session) live(hash string, now int64) bool {
 	return x.isLive(now) && x.text.hash() == hash
@@ -126,14 +127,7 @@ func (r *replacement) insert(from *session) error {
 		return storage.ErrFull
 	}
 	x := &session{text: encodeSession(r.next), user: u, stripe: stripeOf(r.user)}
-	x.place.shard = uint8(r.shardOf(x.text.hash()))
-	if !r.sessionsByHash.add(x.text.hash(), x) {
-		r.sessionCount.give(1, owners{first: &u.sessionShare})
-		return storage.ErrConflict
-	}
-	if !r.sessionsByID.add(x.text.id(), x) {
-		x.gone = true // a caller that found it by its hash waits for the lock
-		r.sessionsByHash.drop(x.text.hash())
+	if !r.addSession(x) {
 		r.sessionCount.give(1, owners{first: &u.sessionShare})
 		return storage.ErrConflict
 	}
@@ -144,6 +138,20 @@ func (r *replacement) insert(from *session) error {
 	}
 	r.endBeyondLimit(x)
 	return nil
+}
+
+// addSession adds both keys of x, or none of them. The caller holds its stripe.
+func (s *Store) addSession(x *session) bool {
+	s.sessions.insert(x)
+	if s.sessionsByHash.add(x.text.hash(), x) {
+		if s.sessionsByID.add(x.text.id(), x) {
+			return true
+		}
+		x.gone = true // a caller that found it by its hash waits for the lock
+		s.sessionsByHash.drop(x.text.hash())
+	}
+	s.sessions.remove(x)
+	return false
 }
 
 // rotate puts next in the place of x, which has the same ID. The caller holds the stripes of both users.
@@ -268,6 +276,7 @@ func (s *Store) forgetSession(x *session) {
 	s.sessionsByHash.drop(x.text.hash())
 	s.sessionsByID.drop(x.text.id())
 	s.due.sessions.cancel(x)
+	s.sessions.remove(x)
 	x.gone, x.text = true, ""
 	s.release(x.user)
 }

@@ -19,12 +19,14 @@
 //     tree of the grants of each. A method on two users locks both stripes in ascending order.
 //  2. grant: a mutex in each grant. It guards the code, the grant and all its tokens, and orders the methods on tokens. A method
 //     holds one at a time.
-//  3. leaves: a shard of an index, of the queue of expiring records, of clients, of pushed requests, of logins or of assertions, and
-//     the signing keys. A method holds one at a time.
+//  3. leaves: a shard of an index, of the queue of expiring records, of clients, of pushed requests, of logins or of assertions, a
+//     directory, and the signing keys. A method holds one at a time.
 //
-// An index only finds a record. A method that found one locks the stripe or the grant that guards the record, and then checks that
-// the record is live and has the key. A method that inserts a record holds that lock, and can therefore insert the keys of the
-// record one by one and remove them after a conflict: other methods do not see a part of them.
+// An index has numbers of records instead of pointers, and a directory has the record of each number (directory.go), so that a
+// collection of garbage does not read the indexes. An index only finds a record. A method that found one locks the stripe or the
+// grant that guards the record, and then checks that the record is live and has the key. A method that inserts a record holds that
+// lock, and can therefore insert the keys of the record one by one and remove them after a conflict: other methods do not see a
+// part of them.
 //
 // EndSession and Revoke set one value that all grants of the session or of the authorization read. The duration of a hold does not
 // depend on the number of records, except for its logarithm (TestLockHolds).
@@ -81,17 +83,24 @@ type Config struct {
 
 // Store is a store in memory. It is safe for concurrent use. Use New or NewWith to make one.
 type Store struct {
+	sessions       directory[*session]
 	sessionsByHash *index[*session]
 	sessionsByID   *index[*session]
+	owners         directory[*user]
 	users          [shardCount]userStripe
 	clients        [shardCount]clientShard
 
+	outcomes directory[*grant]
 	codes    *index[*grant] // by code hash
 	requests *index[*grant] // by RequestID
 	grants   *index[*grant] // by Grant.ID
-	access   *index[*accessToken]
-	refresh  *index[*refreshToken]
 
+	accessTokens  directory[*accessToken]
+	access        *index[*accessToken]
+	refreshTokens directory[*refreshToken]
+	refresh       *index[*refreshToken]
+
+	pushedRequests                 directory[*pushedRequest]
 	pushed                         *index[*pushedRequest]
 	pushing                        [shardCount]pushingShard
 	maxPushed, maxPushedPerAddress int // not consumed, of one source
@@ -126,17 +135,12 @@ func NewWith(c Config) (*Store, error) {
 }
 
 func newStore() *Store {
-	return &Store{
-		sessionsByHash: newIndex[*session](),
-		sessionsByID:   newIndex[*session](),
-		codes:          newIndex[*grant](),
-		requests:       newIndex[*grant](),
-		grants:         newIndex[*grant](),
-		access:         newIndex[*accessToken](),
-		refresh:        newIndex[*refreshToken](),
-		pushed:         newIndex[*pushedRequest](),
-		seed:           maphash.MakeSeed(),
-	}
+	s := &Store{seed: maphash.MakeSeed()}
+	s.sessionsByHash, s.sessionsByID = newIndex(&s.sessions), newIndex(&s.sessions)
+	s.codes, s.requests, s.grants = newIndex(&s.outcomes), newIndex(&s.outcomes), newIndex(&s.outcomes)
+	s.access, s.refresh = newIndex(&s.accessTokens), newIndex(&s.refreshTokens)
+	s.pushed = newIndex(&s.pushedRequests)
+	return s
 }
 
 // setBounds sets the bounds of c, and reports every field that is negative.

@@ -29,7 +29,9 @@ type refreshToken struct {
 }
 
 func (t *accessToken) slot() *slot  { return &t.place }
+func (t *accessToken) shard() int   { return t.place.shard() }
 func (t *refreshToken) slot() *slot { return &t.place }
+func (t *refreshToken) shard() int  { return t.place.shard() }
 
 // tokens are those of one Issuance.
 type tokens struct {
@@ -38,15 +40,13 @@ type tokens struct {
 	accessGrant, refreshGrant string
 }
 
-func newTokens(s *Store, g *grant, i *storage.Issuance) tokens {
+func newTokens(g *grant, i *storage.Issuance) tokens {
 	ts := tokens{access: &accessToken{grant: g, text: encodeAccess(&i.Access)}, accessGrant: i.Access.GrantID}
-	ts.access.place.shard = uint8(s.shardOf(ts.access.text.hash()))
 	if r := i.Refresh; r != nil {
 		ts.refresh = &refreshToken{
 			grant: g, hash: r.Hash, generation: int32(r.Generation),
 			end: record.Nanos(r.ExpiresAt), consumed: record.NoTime,
 		}
-		ts.refresh.place.shard = uint8(s.shardOf(string(r.Hash[:])))
 		ts.refreshGrant = r.GrantID
 	}
 	return ts
@@ -68,17 +68,33 @@ func (s *Store) insertTokens(ts tokens) error {
 	if !s.tokenCount.take(ts.count(), ts.access.grant.auth.tokenOwners()) {
 		return storage.ErrFull
 	}
-	if !s.access.add(ts.access.text.hash(), ts.access) {
-		s.giveTokens(ts.access.grant, ts.count())
-		return storage.ErrConflict
-	}
-	if ts.refresh != nil && !s.refresh.add(string(ts.refresh.hash[:]), ts.refresh) {
-		ts.access.gone = true // a caller that found it waits for the lock
-		s.access.drop(ts.access.text.hash())
+	if !s.addTokens(ts) {
 		s.giveTokens(ts.access.grant, ts.count())
 		return storage.ErrConflict
 	}
 	return nil
+}
+
+func (s *Store) addTokens(ts tokens) bool {
+	s.accessTokens.insert(ts.access)
+	if s.access.add(ts.access.text.hash(), ts.access) {
+		if ts.refresh == nil || s.addRefreshToken(ts.refresh) {
+			return true
+		}
+		ts.access.gone = true // a caller that found it waits for the lock
+		s.access.drop(ts.access.text.hash())
+	}
+	s.accessTokens.remove(ts.access)
+	return false
+}
+
+func (s *Store) addRefreshToken(t *refreshToken) bool {
+	s.refreshTokens.insert(t)
+	if s.refresh.add(string(t.hash[:]), t) {
+		return true
+	}
+	s.refreshTokens.remove(t)
+	return false
 }
 
 func (s *Store) giveTokens(g *grant, n int) {
@@ -150,7 +166,7 @@ func (s *Store) RotateRefreshToken(ctx context.Context, hash storage.Hash, i *st
 	if t == nil {
 		return storage.ErrNotFound
 	}
-	ts := newTokens(s, t.grant, i)
+	ts := newTokens(t.grant, i)
 	err := s.withRoom(now, func() error { return s.rotate(t, hash, ts, int64(grace), record.Nanos(now)) }, accessKind, refreshKind)
 	if err == nil {
 		s.tidy(now)
@@ -238,6 +254,7 @@ func (t *accessToken) collect(s *Store, now int64) int {
 	t.gone = true
 	s.due.access.cancel(t)
 	s.access.drop(t.text.hash())
+	s.accessTokens.remove(t)
 	s.giveTokens(t.grant, 1)
 	return 1
 }
@@ -256,6 +273,7 @@ func (t *refreshToken) collect(s *Store, now int64) int {
 	t.gone = true
 	s.due.refresh.cancel(t)
 	s.refresh.drop(string(t.hash[:]))
+	s.refreshTokens.remove(t)
 	s.giveTokens(t.grant, 1)
 	return 1
 }

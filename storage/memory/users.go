@@ -11,7 +11,7 @@ import (
 // userStripe owns the sessions, grants and consents of some users.
 type userStripe struct {
 	mu             sync.Mutex
-	users          table[uint64, *user] // by the seeded hash of the key: the first of a chain
+	users          table[halves, uint32] // by the seeded hash of the key: the number of the first of a chain
 	authorizations table[authorizationKey, *authorization]
 	consents       table[consentKey, *consents]
 	// visited counts the records that one hold of the lock visits, and mostVisited is the largest count. Tests bound it.
@@ -21,7 +21,8 @@ type userStripe struct {
 // user holds what the store has of one user: sessions, grants and consents. The grants of a client without a user belong to a
 // user, too, which has the key of the client. The stripe guards it.
 type user struct {
-	key storage.Hash
+	place slot
+	key   storage.Hash
 	// first is the place of one authorization: most users have one. It is free if it has no grant and no token. The others are in
 	// userStripe.authorizations. It is beside the key, because every use of a token reads both.
 	first    authorization
@@ -32,6 +33,8 @@ type user struct {
 
 	sessionShare, grantShare, tokenShare, consentShare share
 }
+
+func (u *user) slot() *slot { return &u.place }
 
 // authorization holds what is common to the grants of a user to one client for one customer. Its stripe guards it, except revoked
 // and the shares. After a revocation the next grant gets another one.
@@ -104,35 +107,43 @@ func (s *Store) hashOfUser(key *storage.Hash) uint64 { return s.hashOf(string(ke
 
 // findUser returns the user with a key, whose seeded hash is h, or nil. The caller holds the stripe.
 func (s *Store) findUser(h uint64, key *storage.Hash) *user {
-	st := &s.users[stripeOf(h)]
-	u := st.users.m[h]
+	u := s.firstUser(h)
 	for u != nil && u.key != *key {
-		st.visited++
+		s.users[stripeOf(h)].visited++
 		u = u.next
 	}
 	return u
+}
+
+// firstUser returns the first user whose key has the seeded hash h, or nil. The caller holds the stripe.
+func (s *Store) firstUser(h uint64) *user {
+	n, ok := s.users[stripeOf(h)].users.m[halvesOf(h)]
+	if !ok {
+		return nil
+	}
+	return s.owners.at(n)
 }
 
 // user returns the user with a key. It makes one, which the caller removes with release if nothing was inserted.
 func (s *Store) user(h uint64, key *storage.Hash) *user {
 	u := s.findUser(h, key)
 	if u == nil {
-		st := &s.users[stripeOf(h)]
-		u = &user{key: *key, next: st.users.m[h]}
+		u = &user{key: *key, next: s.firstUser(h)}
 		u.first.user = u
-		st.users.set(h, u)
+		s.owners.insert(u)
+		s.users[stripeOf(h)].users.set(halvesOf(h), u.place.number)
 	}
 	return u
 }
 
-// release removes a user that has nothing. The caller holds the stripe.
+// release removes a user that has nothing, and that was not removed before. The caller holds the stripe.
 func (s *Store) release(u *user) {
-	if u.sessions != nil || u.ended != nil || u.grantShare.held() > 0 || u.consentShare.held() > 0 {
+	if !u.place.numbered() || u.sessions != nil || u.ended != nil || u.grantShare.held() > 0 || u.consentShare.held() > 0 {
 		return
 	}
 	h := s.hashOfUser(&u.key)
 	st := &s.users[stripeOf(h)]
-	switch first := st.users.m[h]; {
+	switch first := s.firstUser(h); {
 	case first != u:
 		for ; first != nil; first = first.next {
 			if first.next == u {
@@ -140,10 +151,11 @@ func (s *Store) release(u *user) {
 			}
 		}
 	case u.next != nil:
-		st.users.set(h, u.next)
+		st.users.set(halvesOf(h), u.next.place.number)
 	default:
-		st.users.drop(h)
+		st.users.drop(halvesOf(h))
 	}
+	s.owners.remove(u)
 }
 
 // hashOfClient returns the seeded hash of a client and a customer.
