@@ -249,7 +249,7 @@ func (s *Server) Greet(w io.Writer) {
 		fmt.Fprintf(w, "\n  Open %s  (Min tjeneste)\n", s.At.First)
 		fmt.Fprintf(w, "       %s  (Annen tjeneste: single sign-on)\n", s.At.Second)
 		fmt.Fprintf(w, "       %s  (Isolert tjeneste)\n", s.At.Isolated)
-		fmt.Fprintf(w, "  API  %s/api/inntekt\n", s.At.API)
+		fmt.Fprintf(w, "  API  %s/api/inntekt  (needs an access token)\n", s.At.API)
 		if s.Sites[0].HasTLS() && !s.Options.TLS.InsecureTrustSelfSigned {
 			fmt.Fprint(w, "\n  Is the certificate self-signed? The services trust it with -insecure-trust-self-signed only.\n")
 		}
