@@ -132,8 +132,8 @@ func (p *pages) showLogin(w http.ResponseWriter, pending *authorize.Pending, use
 	p.Render(w, status, "login.html", data, standin.FormsToClients)
 }
 
-// representation shows the parties that the user may represent, and takes the answer. If a choice is required and missing, the page
-// is shown again.
+// representation shows the parties that the user may represent, and takes the answer. Without a choice the page is shown again, unless it
+// has boxes to tick and none is required: of radio buttons, one is for no party.
 func (p *pages) representation(w http.ResponseWriter, r *http.Request, pending *authorize.Pending) *authorize.Decision {
 	picked := slices.DeleteFunc(slices.Clone(r.PostForm["choice"]), func(id string) bool { return id == "" })
 	switch {
@@ -141,7 +141,7 @@ func (p *pages) representation(w http.ResponseWriter, r *http.Request, pending *
 		p.showRepresentation(w, pending, http.StatusOK)
 	case r.PostForm.Get("action") == "cancel":
 		return pending.Cancel(r.Context())
-	case len(picked) == 0 && pending.Selection.Required:
+	case len(picked) == 0 && (pending.Selection.Required || !pending.Selection.Multiple && !r.PostForm.Has("choice")):
 		p.showRepresentation(w, pending, http.StatusUnprocessableEntity)
 	default:
 		return pending.Represent(r.Context(), picked)
