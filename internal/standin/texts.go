@@ -141,7 +141,7 @@ var allTexts = map[string]Texts{
 		NotFoundTitle: "Siden finnes ikke", NotFound: "Adressen er feil, eller siden er flyttet.",
 		BadMethodTitle: "Siden kan ikke åpnes slik", BadMethod: "Adressen finnes, men ikke som en side du kan åpne i nettleseren.",
 		ErrorUnavailable: "Tjenesten er midlertidig utilgjengelig. Prøv igjen om litt.", ErrorCode: "Feilkode", ErrorParameter: "Parameter", ErrorCorrelation: "Referanse",
-		ErrorAdvice: "Gå tilbake og prøv igjen. Oppgi referansen hvis du kontakter brukerstøtte.", BackTo: "Tilbake til", BackHome: "Til forsiden", Orgno: "Org.nr.",
+		ErrorAdvice: "Gå tilbake og prøv igjen. Loggen til serveren sier hva som er feil, på linjen med referansen.", BackTo: "Tilbake til", BackHome: "Til forsiden", Orgno: "Org.nr.",
 		Names: namesNB,
 	},
 	"nn": {
@@ -165,7 +165,7 @@ var allTexts = map[string]Texts{
 		NotFoundTitle: "Sida finst ikkje", NotFound: "Adressa er feil, eller sida er flytta.",
 		BadMethodTitle: "Sida kan ikkje opnast slik", BadMethod: "Adressa finst, men ikkje som ei side du kan opne i nettlesaren.",
 		ErrorUnavailable: "Tenesta er mellombels utilgjengeleg. Prøv igjen om litt.", ErrorCode: "Feilkode", ErrorParameter: "Parameter", ErrorCorrelation: "Referanse",
-		ErrorAdvice: "Gå tilbake og prøv igjen. Oppgje referansen om du kontaktar brukarstøtte.", BackTo: "Tilbake til", BackHome: "Til framsida", Orgno: "Org.nr.",
+		ErrorAdvice: "Gå tilbake og prøv igjen. Loggen til tenaren seier kva som er feil, på linja med referansen.", BackTo: "Tilbake til", BackHome: "Til framsida", Orgno: "Org.nr.",
 		Names: namesNN,
 	},
 	"en": {
@@ -189,7 +189,7 @@ var allTexts = map[string]Texts{
 		NotFoundTitle: "Page not found", NotFound: "The address is wrong, or the page has moved.",
 		BadMethodTitle: "This page cannot be opened like this", BadMethod: "The address exists, but not as a page that you can open in the browser.",
 		ErrorUnavailable: "The service is temporarily unavailable. Please try again shortly.", ErrorCode: "Error code", ErrorParameter: "Parameter", ErrorCorrelation: "Reference",
-		ErrorAdvice: "Go back and try again. Quote the reference if you contact support.", BackTo: "Back to", BackHome: "To the front page", Orgno: "Org. no.",
+		ErrorAdvice: "Go back and try again. The log of the server says what is wrong, on the line with the reference.", BackTo: "Back to", BackHome: "To the front page", Orgno: "Org. no.",
 		Names: namesEN,
 	},
 	"se": {
@@ -214,7 +214,7 @@ var allTexts = map[string]Texts{
 		NotFoundTitle: "Siidu ii gávdno", NotFound: "Čujuhus lea boastut, dahje siidu lea sirdojuvvon.",
 		BadMethodTitle: "Siidu ii sáhte rahpot ná", BadMethod: "Čujuhus gávdno, muhto ii siidun maid sáhtát rahpat neahttalogahagas.",
 		ErrorUnavailable: "Bálvalus ii leat dál olámuttos. Geahččal ođđasit dan botta.", ErrorCode: "Meattáhuskoda", ErrorParameter: "Parametera", ErrorCorrelation: "Čujuhus",
-		ErrorAdvice: "Mana ruovttoluotta ja geahččal ođđasit. Almmut čujuhusa jus válddát oktavuođa veahkkebálvalusain.", BackTo: "Ruovttoluotta:", BackHome: "Ovdasiidui", Orgno: "Org.nr.",
+		ErrorAdvice: "Mana ruovttoluotta ja geahččal ođđasit. Servera loggas čuožžu mii lea boastut, linnjás mas lea čujuhus.", BackTo: "Ruovttoluotta:", BackHome: "Ovdasiidui", Orgno: "Org.nr.",
 		Names: namesSE,
 	},
 }

@@ -60,7 +60,7 @@ func (s *Service) show(w http.ResponseWriter, r *http.Request, status int, p pag
 func (s *Service) friendly(code string) string {
 	switch code {
 	case "access_denied":
-		return "Du er ikke logget inn: du avbrøt, eller sa nei til alt tjenesten ba om."
+		return "Innloggingen ble ikke fullført: du avbrøt, eller sa nei til alt tjenesten ba om."
 	case "login_required", "interaction_required", "consent_required", "account_selection_required":
 		return s.cfg.Provider + " måtte ha vist deg en side, men tjenesten ba om innlogging uten sider. Prøv en vanlig innlogging."
 	case "temporarily_unavailable", "server_error":

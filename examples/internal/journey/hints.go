@@ -7,7 +7,7 @@ var hints = map[string]string{
 	"iat":                   "utstedt kl.",
 	"nbf":                   "gjelder fra kl.",
 	"exp":                   "går ut kl.",
-	"jti":                   "gjør det til ett av sitt slag",
+	"jti":                   "er ulik for hvert token",
 	"kid":                   "nøkkelen det er signert med",
 	"x5c":                   "sertifikatet for nøkkelen og det som står over det",
 	"scope":                 "hva det gir tilgang til",
