@@ -58,7 +58,8 @@ type mac struct {
 	sub [subjectLength]byte
 }
 
-// NewPairwise returns a Pairwise for a secret key of at least 32 bytes, which must stay the same for years. It copies key.
+// NewPairwise returns a Pairwise for a secret key, which must stay the same for years. It returns an error for a key of fewer than 32
+// bytes. It copies key.
 func NewPairwise(key []byte) (*Pairwise, error) {
 	if len(key) < minKey {
 		return nil, fmt.Errorf("pseudonym: the key has %d bytes, at least %d are required", len(key), minKey)

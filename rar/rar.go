@@ -183,7 +183,8 @@ func (r *Registry) Parse(raw []byte) ([]Detail, error) {
 	return details, nil
 }
 
-// Check calls Type.Check for the types of details that Parse returned. It returns its errors unchanged.
+// Check checks the values of details that Parse returned against the registers of the host: it calls Type.Check once for each type
+// that has one. It returns the first error, unchanged.
 func (r *Registry) Check(ctx context.Context, req Request, details []Detail) error {
 	for i, d := range details {
 		sameType := func(o Detail) bool { return o.Type == d.Type }

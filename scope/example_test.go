@@ -3,6 +3,7 @@ package scope_test
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/portner-go/portner/scope"
@@ -114,4 +115,37 @@ func ExampleEvaluateMachine() {
 	// Output:
 	// [nav:satser.read] <nil>
 	// scope: refused: user_required
+}
+
+// After the consent page the caller remembers the approved scopes until the grant ends. Until then, requests need no consent page.
+func ExampleConsent() {
+	records, _ := scope.NewRegistry([]scope.Scope{{
+		Name: "nav:ytelser.read", Description: "Ytelsene dine", RequiresUserConsent: true, AccessibleForAll: true, ConsentVersion: "1",
+	}}, nil)
+	now := time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
+	request := scope.Request{
+		Requested: []string{"nav:ytelser.read"}, Client: scope.Client{Scopes: []string{"nav:ytelser.read"}}, Scopes: records, Now: now,
+	}
+	plan, _ := scope.Evaluate(request)
+	page := plan.NeedsConsent
+	request.Answer = &scope.Answer{Shown: []string{"nav:ytelser.read"}, Approved: []string{"nav:ytelser.read"}}
+	plan, _ = scope.Evaluate(request)
+
+	var remembered []scope.Consent
+	end := scope.Expiry(now, 2*time.Hour, plan.AuthorizationMaxAge, time.Time{}) // of the grant
+	for _, s := range page {
+		if slices.Contains(plan.Granted, s.Name) {
+			remembered = append(remembered, scope.Consent{Scope: s.Name, Version: s.ConsentVersion, ExpiresAt: end})
+		}
+	}
+
+	request.Answer, request.Consents = nil, remembered
+	for _, later := range []time.Duration{time.Hour, 2 * time.Hour} {
+		request.Now = now.Add(later)
+		plan, err := scope.Evaluate(request)
+		fmt.Println("granted:", plan.Granted, "consent page:", len(plan.NeedsConsent) > 0, err)
+	}
+	// Output:
+	// granted: [nav:ytelser.read] consent page: false <nil>
+	// granted: [] consent page: true <nil>
 }

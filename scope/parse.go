@@ -16,7 +16,8 @@ const (
 var ErrSyntax = errors.New("scope: malformed scope parameter")
 
 // Parse splits a scope parameter by the grammar of RFC 6749 §3.3: values are separated by one space, there is no space at either
-// end, and an empty parameter is malformed. It keeps the order and removes duplicates.
+// end, and an empty parameter is malformed. It keeps the order and removes duplicates. It returns [ErrSyntax] for a malformed parameter
+// and for one beyond [MaxBytes] or [MaxValues].
 func Parse(s string) ([]string, error) {
 	if s == "" || len(s) > MaxBytes {
 		return nil, ErrSyntax

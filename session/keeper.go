@@ -94,12 +94,12 @@ func New(cfg Config) (*Keeper, error) {
 	}, nil
 }
 
-// CircleOf calls Rules.CircleOf of the configuration.
+// CircleOf returns the name of the circle of a client: that of Rules.CircleOf of the configuration.
 func (k *Keeper) CircleOf(clientID string, isolated bool) string {
 	return k.rules.CircleOf(clientID, isolated)
 }
 
-// Decide calls Rules.Decide of the configuration.
+// Decide returns the login of s that answers req, or nil and the reason to show a login page, by Rules.Decide of the configuration.
 func (k *Keeper) Decide(s *storage.Session, req Request, now time.Time) (*storage.Circle, Reason) {
 	return k.rules.Decide(s, req, now)
 }
