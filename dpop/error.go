@@ -2,8 +2,8 @@ package dpop
 
 import "errors"
 
-// What a refused proof means for the response. Every refusal is an *Error that matches one of them; an error that matches none is a fault,
-// of the replay store or of the configuration, and says nothing about the proof.
+// Kinds of refused proofs, each with the error code of the response. Every refusal is an *Error that matches one of them. An error that
+// matches none is a fault of the replay store or of the configuration: the proof may be valid.
 var (
 	// ErrProof reports that the proof is missing, invalid or used before: invalid_dpop_proof (RFC 9449 §5 and §7.1).
 	ErrProof = errors.New("dpop: invalid proof")
