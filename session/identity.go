@@ -84,11 +84,8 @@ var encodedNames = [...]string{TypePID, TypeEIDAS, TypeEmail, "name", "given_nam
 
 var errIdentity = errors.New("session: malformed identity")
 
-// encode returns the identity in the form that is sealed: a version byte, the subject, the identifiers in order, and the
+// appendTo appends the identity in the form that is sealed: a version byte, the subject, the identifiers in order, and the
 // attributes by name. Counts and lengths are varints. Zero identifiers are left out. The result is not encrypted.
-func (i *Identity) encode() []byte { return i.appendTo(make([]byte, 0, i.encodedSize())) }
-
-// appendTo appends what encode returns.
 func (i *Identity) appendTo(out []byte) []byte {
 	var names []string
 	if len(i.Attributes) > 0 {
@@ -114,19 +111,6 @@ func (i *Identity) appendTo(out []byte) []byte {
 	return out
 }
 
-// encodedSize returns an upper bound of the size of the encoding.
-func (i *Identity) encodedSize() int {
-	const perText = binary.MaxVarintLen32
-	size := 1 + perText + len(i.Subject) + 2*perText
-	for _, id := range i.Identifiers {
-		size += 2*perText + len(id.Type()) + len(id.Reveal())
-	}
-	for name, value := range i.Attributes {
-		size += 2*perText + len(name) + len(value)
-	}
-	return size
-}
-
 func appendText(out []byte, text string) []byte {
 	return append(binary.AppendUvarint(out, uint64(len(text))), text...)
 }
@@ -140,7 +124,7 @@ func appendName(out []byte, name string) []byte {
 	return append(binary.AppendUvarint(out, uint64(len(encodedNames)+len(name))), name...)
 }
 
-// decodeIdentity reverses encode. It accepts no text that encode does not write.
+// decodeIdentity reverses appendTo. It accepts no text that appendTo does not write.
 func decodeIdentity(data []byte) (Identity, error) {
 	if len(data) == 0 || data[0] != identityVersion {
 		return Identity{}, errIdentity

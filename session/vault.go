@@ -53,7 +53,8 @@ func NewVault(issuer string, secrets ...portner.Secret) (*Vault, error) {
 
 // Seal encrypts an identity for the record with the given ID, such as Grant.ID. Open fails for every other record.
 func (v *Vault) Seal(id Identity, recordID string) []byte {
-	return v.identities.Seal(id.encode(), recordID)
+	var room [256]byte // most identities fit, so that only the result is allocated
+	return v.identities.Seal(id.appendTo(room[:0]), recordID)
 }
 
 // Open decrypts an identity. It returns an error if the identity was sealed for another record or with another secret.

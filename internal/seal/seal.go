@@ -87,17 +87,23 @@ func (b *Box) Open(sealed []byte, aad string) ([]byte, error) {
 	return nil, ErrOpen
 }
 
+// room is space on the stack for the text of a sealed value: most fit.
+type room [1024]byte
+
 // SealString is Seal in unpadded base64url, for URLs, cookies and forms.
 func (b *Box) SealString(plaintext []byte, aad string) string {
-	var room [1024]byte // most texts fit, so that only the result is allocated
-	return string(base64.RawURLEncoding.AppendEncode(room[:0], b.Seal(plaintext, aad)))
+	var text room
+	return string(base64.RawURLEncoding.AppendEncode(text[:0], b.Seal(plaintext, aad)))
 }
+
+// strict accepts one text of each value, except for line breaks, which the decoder ignores.
+var strict = base64.RawURLEncoding.Strict()
 
 // OpenString reverses SealString.
 func (b *Box) OpenString(sealed, aad string) ([]byte, error) {
-	raw, err := base64.RawURLEncoding.Strict().DecodeString(sealed)
-	// The decoder ignores line breaks. The length rejects texts that contain one.
-	if err != nil || base64.RawURLEncoding.EncodedLen(len(raw)) != len(sealed) {
+	var value room
+	raw, err := strict.AppendDecode(value[:0], []byte(sealed))
+	if err != nil || strict.EncodedLen(len(raw)) != len(sealed) { // the length rejects texts with line breaks
 		return nil, ErrOpen
 	}
 	return b.Open(raw, aad)

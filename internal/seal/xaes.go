@@ -99,36 +99,38 @@ func withData(n int, aad string) (buf, data []byte) {
 	return both[:0:n], both[n:]
 }
 
-// seal returns the nonce, the ciphertext and the tag.
+// seal returns the nonce, the ciphertext and the tag. It encrypts a copy of plaintext, which therefore can be on the stack of the caller.
 func (x *xaes) seal(plaintext []byte, aad string) []byte {
 	d := x.sealing.Load()
 	if d.used.Add(1) > perPrefix {
 		d = x.nextPrefix()
 		d.used.Add(1)
 	}
-	sealed, data := withData(len(plaintext)+overhead, aad)
-	return d.aead.Seal(append(sealed, d.prefix[:]...), nil, plaintext, data)
+	buf, data := withData(len(plaintext)+overhead, aad)
+	buf = append(append(buf, d.prefix[:]...), plaintext...)
+	return d.aead.Seal(buf[:prefixSize], nil, buf[prefixSize:], data)
 }
 
 // slot returns the place of a prefix among the keys that opened a value.
 func (x *xaes) slot(p prefix) *atomic.Pointer[derived] { return &x.opening[int(p[0])%len(x.opening)] }
 
-// open reverses seal.
+// open reverses seal. It decrypts a copy of sealed.
 func (x *xaes) open(sealed []byte, aad string) (plaintext []byte, ok bool) {
 	if len(sealed) < overhead {
 		return nil, false
 	}
 	p := prefix(sealed)
 	slot := x.slot(p)
-	buf, data := withData(len(sealed)-overhead, aad)
+	buf, data := withData(len(sealed)-prefixSize, aad)
+	buf = append(buf, sealed[prefixSize:]...)
 	for _, d := range [...]*derived{x.sealing.Load(), slot.Load()} {
 		if d != nil && d.prefix == p {
-			plaintext, err := d.aead.Open(buf, nil, sealed[prefixSize:], data)
+			plaintext, err := d.aead.Open(buf[:0], nil, buf, data)
 			return plaintext, err == nil
 		}
 	}
 	d := x.derive(p)
-	plaintext, err := d.aead.Open(buf, nil, sealed[prefixSize:], data)
+	plaintext, err := d.aead.Open(buf[:0], nil, buf, data)
 	if err != nil {
 		return nil, false
 	}
