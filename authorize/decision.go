@@ -71,7 +71,7 @@ func (d *Decision) render() portner.Reply {
 	case d.Redirect != nil:
 		return httpx.SeeOther(d.Header, d.Redirect.URL)
 	case d.Interaction != nil:
-		return httpx.SeeOther(d.Header, d.endpoint.pageURL(d.Interaction.x.step, d.Interaction.sealed))
+		return httpx.SeeOther(d.Header, d.endpoint.pageURLs.path(d.Interaction.x.step)+d.Interaction.sealed)
 	}
 	return d.errorPage()
 }

@@ -15,14 +15,15 @@ import (
 
 // Endpoint is the authorization endpoint. It is safe for concurrent use and keeps no state between requests.
 type Endpoint struct {
-	cfg     Config
-	log     audit.Log
-	parLog  audit.Log
-	origin  string // of the pages: forms must come from it
-	browser browserCookie
-	pending *seal.Box // pending requests
-	posted  *seal.Box // requests that were posted without cookies
-	pushed  *seal.Box // pushed requests in the store: a hint in one may name a user
+	cfg      Config
+	log      audit.Log
+	parLog   audit.Log
+	origin   string // of the pages: forms must come from it
+	pageURLs Pages  // each lacks a sealed request
+	browser  browserCookie
+	pending  *seal.Box // pending requests
+	posted   *seal.Box // requests that were posted without cookies
+	pushed   *seal.Box // pushed requests in the store: a hint in one may name a user
 
 	codes *seal.Tokens // one for each outcome of a request
 	csrf  *seal.Tokens // of the forms of pages
@@ -45,6 +46,7 @@ func New(cfg Config) (*Endpoint, error) {
 	if err := problems.Err(); err != nil {
 		return nil, err
 	}
+	e.pageURLs = cfg.Pages.urls()
 	keys, err := seal.NewKeys(cfg.Issuer, cfg.Secrets...)
 	if err != nil {
 		return nil, err

@@ -253,14 +253,17 @@ func (e *Endpoint) interact(ctx context.Context, x *exchange, n next, sess *stor
 	if x.browser == (storage.Hash{}) {
 		x.browser = e.browser.ensure(x.r.Header, x.header)
 	}
-	sealed := e.pending.SealString(pack(x.progress, x.req), "")
+	base := e.pageURLs.path(x.step)
+	var room [1024]byte // most requests fit
+	url := e.pending.SealURL(base, pack(room[:0], x.progress, x.req), "")
+	sealed := url[len(base):]
 	if len(sealed) > maxSealed {
 		return e.refuse(ctx, x, x.req.to.invalid("request_too_large", "The request is too large."))
 	}
 	x.interacted = true
 	if x.written {
 		forbidFrames(x.header) // the redirect sets the other fields
-		return e.redirect(x, Redirect{URL: e.pageURL(x.step, sealed)})
+		return e.redirect(x, Redirect{URL: url})
 	}
 	setPageHeaders(x.header)
 	return e.result(x, Decision{Interaction: e.newPending(x, sealed, sess, f)})

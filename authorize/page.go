@@ -44,6 +44,12 @@ func (p Pages) withDefaults(base string) Pages {
 	}
 }
 
+// urls returns the URLs of the pages up to a sealed request, which has no character that needs an escape. The paths of pages have no query.
+func (p Pages) urls() Pages {
+	const query = "?" + RequestField + "="
+	return Pages{Login: p.Login + query, StepUp: p.StepUp + query, Consent: p.Consent + query, Representation: p.Representation + query}
+}
+
 // path returns the path of the page for a step.
 func (p Pages) path(step Step) string {
 	switch step {

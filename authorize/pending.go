@@ -138,12 +138,6 @@ func cloneDetails(all []rar.Shown) []rar.Shown {
 	return all
 }
 
-// pageURL returns the URL of the host's page for a step of a pending request. The paths of pages have no query, and a sealed text has no
-// character that needs an escape.
-func (e *Endpoint) pageURL(step Step, sealed string) string {
-	return e.cfg.Pages.path(step) + "?" + RequestField + "=" + sealed
-}
-
 // CSRF returns the value of the form field CSRFField. It proves that the page was shown to this browser, with these texts.
 func (p *Pending) CSRF() string {
 	return p.endpoint.csrfToken(0, p.x.progress, p.locale, p.content)

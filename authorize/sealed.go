@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -65,8 +66,8 @@ func flags(p progress, q *request) (b byte) {
 	return b
 }
 
-// pack encodes a pending request.
-func pack(p progress, q *request) []byte {
+// pack appends a pending request to b.
+func pack(b []byte, p progress, q *request) []byte {
 	params := q.raw
 	switch {
 	case q.hintSub != "": // the hint is long, and hintSub is all that is needed of it
@@ -75,8 +76,7 @@ func pack(p progress, q *request) []byte {
 		params = q.form.Encode()
 	}
 	chosen := strings.Join(p.representation.chosen, chosenSeparator)
-	b := make([]byte, 0, sealedFixed+6*binary.MaxVarintLen16+len(p.sessionID)+len(q.hintSub)+len(p.reason)+len(chosen)+
-		len(p.representation.locale)+len(p.representation.shown)+len(params))
+	b = slices.Grow(b, sealedFixed+len(params))
 	b = append(b, sealedVersion, flags(p, q))
 	b = binary.BigEndian.AppendUint64(b, uint64(p.receivedAt.UnixMicro()))
 	b = binary.BigEndian.AppendUint64(b, uint64(p.expires.UnixMicro()))
