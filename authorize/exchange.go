@@ -305,8 +305,11 @@ func (e *Endpoint) onlyWayBack(x *exchange, p *ErrorPage) *target {
 	if x.req != nil {
 		return x.req.to
 	}
-	to, _ := newTarget(x.client, e.cfg.Environment, x.params)
-	return to
+	to, refused := newTarget(x.client, e.cfg.Environment, x.params)
+	if refused != nil {
+		return nil
+	}
+	return &to
 }
 
 // clientID returns the client_id of the registration, "" until it is found.

@@ -25,25 +25,25 @@ type target struct {
 }
 
 // newTarget validates redirect_uri.
-func newTarget(c *client.Client, env client.Environment, form httpx.Form) (*target, *refusal) {
+func newTarget(c *client.Client, env client.Environment, form httpx.Form) (t target, refused *refusal) {
 	uri := form.Get("redirect_uri")
 	switch {
 	case uri == "":
-		return nil, page(portner.InvalidRequest, "redirect_uri_missing", "The parameter redirect_uri is required.")
+		return t, page(portner.InvalidRequest, "redirect_uri_missing", "The parameter redirect_uri is required.")
 	case repeated(form, "redirect_uri"):
-		return nil, page(portner.InvalidRequest, "redirect_uri_repeated", "The parameter redirect_uri is repeated.").
+		return t, page(portner.InvalidRequest, "redirect_uri_repeated", "The parameter redirect_uri is repeated.").
 			as(portner.EventDuplicateParam)
 	case len(uri) > maxRedirectURI || !c.MatchRedirectURI(uri):
-		return nil, page(portner.InvalidRequest, "redirect_uri_mismatch", "The redirect_uri is not registered for this client.").
+		return t, page(portner.InvalidRequest, "redirect_uri_mismatch", "The redirect_uri is not registered for this client.").
 			as(portner.EventRedirectMismatch)
 	}
 	if err := c.CheckURI(uri, env); err != nil { // a stored registration may be older than a rule
 		r := page(portner.ServerError, "redirect_uri_registration", "The registration of the redirect_uri is invalid.").
 			as(portner.EventBadRegistration)
 		r.status = http.StatusInternalServerError
-		return nil, r
+		return t, r
 	}
-	t := &target{uri: uri, mode: modeOf(c, uri, form)}
+	t = target{uri: uri, mode: modeOf(c, uri, form)}
 	if s := form.Get("state"); httpx.ValidState(s) && !repeated(form, "state") {
 		t.state = s
 	}

@@ -24,6 +24,7 @@ type request struct {
 	source
 	client *client.Client
 	to     *target
+	target target // that to points to, here to save its allocation
 
 	scopes       []string   // as requested
 	plan         scope.Plan // of the scopes, before any consent
@@ -86,7 +87,8 @@ func (e *Endpoint) validate(ctx context.Context, c *client.Client, s source, now
 	if r != nil {
 		return nil, r.explain(s.form, c)
 	}
-	q := &request{source: s, client: c, to: to}
+	q := &request{source: s, client: c, target: to}
+	q.to = &q.target
 	for _, check := range [...]func(context.Context, *request, time.Time) *refusal{
 		e.checkMode, e.checkResponse, e.checkClient, e.checkScope, e.checkProof, e.checkPrompt,
 		e.checkLevels, e.checkClaims, e.checkTarget, e.checkDetails, e.checkHint,
