@@ -11,6 +11,8 @@ import (
 	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
+
+	"github.com/portner-go/portner/internal/httpx"
 )
 
 // maxDN is the length limit of a registered distinguished name in bytes.
@@ -186,7 +188,7 @@ func unescape(b *strings.Builder, s string) (n int, ok bool) {
 		b.WriteByte(s[0])
 		return 1, true
 	}
-	octet, ok := hexByte(s)
+	octet, ok := httpx.HexByte(s)
 	b.WriteByte(octet)
 	return 2, ok
 }

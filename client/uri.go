@@ -120,7 +120,7 @@ func textRule(raw string) string {
 		case strings.IndexByte("\\\"<>^`{|}", b) >= 0:
 			return "must not have characters outside RFC 3986 §2"
 		case b == '%':
-			v, ok := hexByte(raw[i+1:])
+			v, ok := httpx.HexByte(raw[i+1:])
 			if !ok {
 				return "must not have malformed percent-encoding"
 			}
@@ -130,27 +130,6 @@ func textRule(raw string) string {
 		}
 	}
 	return ""
-}
-
-func hexByte(s string) (byte, bool) {
-	if len(s) < 2 {
-		return 0, false
-	}
-	hi, ok1 := hexDigit(s[0])
-	lo, ok2 := hexDigit(s[1])
-	return hi<<4 | lo, ok1 && ok2
-}
-
-func hexDigit(c byte) (byte, bool) {
-	switch {
-	case '0' <= c && c <= '9':
-		return c - '0', true
-	case 'a' <= c && c <= 'f':
-		return c - 'a' + 10, true
-	case 'A' <= c && c <= 'F':
-		return c - 'A' + 10, true
-	}
-	return 0, false
 }
 
 // schemeRule returns the rule that a scheme breaks, or "". RFC 8252 §7.1: native clients may also have private-use schemes in the
@@ -184,7 +163,7 @@ func pathRule(path string) string {
 		if path[i] != '%' {
 			continue
 		}
-		switch v, _ := hexByte(path[i+1:]); {
+		switch v, _ := httpx.HexByte(path[i+1:]); {
 		case v == '/' || v == '\\':
 			return "must not encode slashes in the path"
 		case v == '%':

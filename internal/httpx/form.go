@@ -294,19 +294,61 @@ func unescape(s string, lineBreaks bool) (string, error) {
 	if strings.IndexByte(s, ';') >= 0 {
 		return "", reject("semicolon", "The parameters must be separated by &; a semicolon must be percent-encoded.")
 	}
-	u, err := url.QueryUnescape(s)
-	if err != nil {
+	var room [256]byte // most values fit, so that only the result is allocated
+	u, ok := appendDecoded(slices.Grow(room[:0], len(s)), s)
+	if !ok {
 		return "", reject("percent_encoding", "A parameter has an invalid percent-encoding.")
 	}
-	if !utf8.ValidString(u) {
+	if !utf8.Valid(u) {
 		return "", reject("invalid_utf8", "A parameter is not UTF-8.")
 	}
-	for i := range len(u) {
-		if (u[i] < 0x20 || u[i] == 0x7f) && !(lineBreaks && (u[i] == '\r' || u[i] == '\n')) {
+	for _, c := range u {
+		if (c < 0x20 || c == 0x7f) && !(lineBreaks && (c == '\r' || c == '\n')) {
 			return "", reject("control_character", "A parameter has a control character.")
 		}
 	}
-	return u, nil
+	return string(u), nil
+}
+
+// appendDecoded appends the text that s encodes. It is url.QueryUnescape for a buffer of the caller.
+func appendDecoded(b []byte, s string) ([]byte, bool) {
+	for i := 0; i < len(s); i++ {
+		c := s[i]
+		switch c {
+		case '+':
+			c = ' '
+		case '%':
+			var ok bool
+			if c, ok = HexByte(s[i+1:]); !ok {
+				return nil, false
+			}
+			i += 2
+		}
+		b = append(b, c)
+	}
+	return b, true
+}
+
+// HexByte returns the byte whose two hexadecimal digits s begins with.
+func HexByte(s string) (byte, bool) {
+	if len(s) < 2 {
+		return 0, false
+	}
+	hi, ok1 := hexDigit(s[0])
+	lo, ok2 := hexDigit(s[1])
+	return hi<<4 | lo, ok1 && ok2
+}
+
+func hexDigit(c byte) (byte, bool) {
+	switch {
+	case '0' <= c && c <= '9':
+		return c - '0', true
+	case 'a' <= c && c <= 'f':
+		return c - 'a' + 10, true
+	case 'A' <= c && c <= 'F':
+		return c - 'A' + 10, true
+	}
+	return 0, false
 }
 
 // isPlain reports whether s is printable ASCII without an escape, as most parameters are.
