@@ -351,20 +351,28 @@ func hexDigit(c byte) (byte, bool) {
 	return 0, false
 }
 
-// isPlain reports whether s is printable ASCII without an escape, as most parameters are.
+// isPlain reports whether s is printable ASCII without an escape, as most parameters are. Sealed requests are long, so it reads four
+// bytes between two branches.
 func isPlain(s string) bool {
+	for ; len(s) >= 4; s = s[4:] {
+		if plain[s[0]]&plain[s[1]]&plain[s[2]]&plain[s[3]] == 0 {
+			return false
+		}
+	}
 	for i := range len(s) {
-		if !plain[s[i]] {
+		if plain[s[i]] == 0 {
 			return false
 		}
 	}
 	return true
 }
 
-// plain holds the bytes that isPlain accepts. One table costs less than five comparisons, and sealed requests are long.
-var plain = func() (table [256]bool) {
+// plain is 1 for the bytes that isPlain accepts. One table costs less than five comparisons.
+var plain = func() (table [256]byte) {
 	for c := range table {
-		table[c] = c > ' ' && c < 0x7f && c != '%' && c != '+' && c != ';'
+		if c > ' ' && c < 0x7f && c != '%' && c != '+' && c != ';' {
+			table[c] = 1
+		}
 	}
 	return table
 }()
