@@ -1,7 +1,6 @@
 package authorize
 
 import (
-	"encoding/base64"
 	"encoding/binary"
 	"errors"
 	"slices"
@@ -9,6 +8,7 @@ import (
 	"time"
 
 	"github.com/portner-go/portner/internal/httpx"
+	"github.com/portner-go/portner/internal/seal"
 	"github.com/portner-go/portner/storage"
 )
 
@@ -30,7 +30,7 @@ type progress struct {
 }
 
 // requestID returns the identifier that the code is stored with.
-func (p progress) requestID() string { return base64.RawURLEncoding.EncodeToString(p.id[:]) }
+func (p progress) requestID() string { return seal.IDText(p.id) }
 
 // Layout of a pending request before it is sealed: version, flags, the three times in microseconds, id, browser, the hash of the
 // request_uri, six texts with their lengths, and the parameters as a form.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"time"
 
+	"github.com/portner-go/portner/internal/seal"
 	"github.com/portner-go/portner/storage"
 )
 
@@ -43,7 +44,7 @@ func (c *idToken) write(b *buffer) {
 
 // idTokenID returns the jti of the id_token that is issued with an access token, whose record has the hash. Like at_hash (OIDC Core
 // §3.1.3.6) it relates both and does not give access.
-func idTokenID(access storage.Hash) string { return base64.RawURLEncoding.EncodeToString(access[:]) }
+func idTokenID(access storage.Hash) string { return seal.Text(access) }
 
 // accessTokenOf reverses idTokenID.
 func accessTokenOf(jti string) (hash storage.Hash, ok bool) {

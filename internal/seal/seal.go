@@ -181,11 +181,18 @@ func Text(b [32]byte) string {
 	return string(text[:])
 }
 
+// IDText returns 16 bytes as 22 characters of unpadded base64url.
+func IDText(b [16]byte) string {
+	var text [22]byte
+	base64.RawURLEncoding.Encode(text[:], b[:])
+	return string(text[:])
+}
+
 // NewID returns a random identifier of 128 bits: 22 characters of unpadded base64url. It is not a secret.
 func NewID() string {
 	var b [16]byte
 	rand.Read(b[:])
-	return base64.RawURLEncoding.EncodeToString(b[:])
+	return IDText(b)
 }
 
 // IDOf returns an identifier that derives from a bearer value, in the form of a NewID value: a retry with the same value has the same
@@ -193,7 +200,7 @@ func NewID() string {
 func IDOf(kind, value string) string {
 	var room [64]byte // a kind and a token fit, so the text does not allocate
 	h := sha256.Sum256(append(append(append(room[:0], kind...), 0), value...))
-	return base64.RawURLEncoding.EncodeToString(h[:16])
+	return IDText([16]byte(h[:]))
 }
 
 // NewUUID returns a random UUID (RFC 9562 §5.4).
