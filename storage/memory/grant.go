@@ -97,7 +97,7 @@ func (s *Store) FinishRequest(ctx context.Context, o storage.Outcome, now time.T
 		return err
 	}
 	g := &grant{code: encodeOutcome(&o), denied: o.Code == nil, used: o.Code == nil}
-	f := finish{Store: s, outcome: &o, grant: g, now: record.Nanos(now), key: o.Consents.UserKey, client: o.Consents.ClientID, customer: o.Consents.Customer}
+	f := finish{Store: s, outcome: o, grant: g, now: record.Nanos(now), key: o.Consents.UserKey, client: o.Consents.ClientID, customer: o.Consents.Customer}
 	f.user = s.hashOfUser(&o.Consents.UserKey)
 	f.answers = len(o.Granted)+len(o.Declined) > 0
 	switch {
@@ -125,7 +125,7 @@ func (s *Store) FinishRequest(ctx context.Context, o storage.Outcome, now time.T
 // finish is one call of FinishRequest.
 type finish struct {
 	*Store
-	outcome          *storage.Outcome
+	outcome          storage.Outcome // by value: a pointer would move it to the heap
 	grant            *grant
 	owner, user      uint64 // hashes of the owner of the grant and of the user of the consents
 	key              storage.Hash

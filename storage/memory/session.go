@@ -58,7 +58,7 @@ func (s *Store) ReplaceSession(ctx context.Context, old storage.Hash, next stora
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	r := replacement{Store: s, old: string(old[:]), inserts: old == storage.Hash{}, next: &next, limit: limit, now: record.Nanos(now)}
+	r := replacement{Store: s, old: string(old[:]), inserts: old == storage.Hash{}, next: next, limit: limit, now: record.Nanos(now)}
 	r.user = s.hashOfUser(&next.UserKey)
 	err = s.withRoom(now, r.run, sessionKind)
 	if err != nil {
@@ -74,10 +74,10 @@ func (s *Store) ReplaceSession(ctx context.Context, old storage.Hash, next stora
 // replacement is one call of ReplaceSession.
 type replacement struct {
 	*Store
-	old     string // hash of the old session
-	inserts bool   // there is no old session
-	next    *storage.Session
-	user    uint64 // hash of the user of next
+	old     string          // hash of the old session
+	inserts bool            // there is no old session
+	next    storage.Session // by value: a pointer would move it to the heap
+	user    uint64          // hash of the user of next
 	limit   int
 	now     int64
 	ended   []sessionText // as they were
@@ -126,7 +126,7 @@ func (r *replacement) insert(from *session) error {
 	if u.sessionShare.held() >= most || !r.sessionCount.take(1, owners{first: &u.sessionShare}) {
 		return storage.ErrFull
 	}
-	x := &session{text: encodeSession(r.next), user: u, stripe: stripeOf(r.user)}
+	x := &session{text: encodeSession(&r.next), user: u, stripe: stripeOf(r.user)}
 	if !r.addSession(x) {
 		r.sessionCount.give(1, owners{first: &u.sessionShare})
 		return storage.ErrConflict
@@ -160,7 +160,7 @@ func (r *replacement) rotate(x *session) error {
 		return storage.ErrConflict
 	}
 	r.next.Version++
-	text := encodeSession(r.next)
+	text := encodeSession(&r.next)
 	if text.hash() != r.old {
 		if !r.sessionsByHash.add(text.hash(), x) {
 			r.next.Version--
