@@ -333,6 +333,8 @@ func (e *Endpoint) respondError(ctx context.Context, x *exchange, to *target, r 
 // respond returns the Decision that sends parameters to the client, with state if the request has one, and iss (RFC 9207 §2). It returns
 // an error if the response mode is signed and the response cannot be signed.
 func (e *Endpoint) respond(x *exchange, to *target, params ...string) (*Decision, error) {
+	var room [8]string // most responses fit
+	params = append(room[:0], params...)
 	if to.state != "" {
 		params = append(params, "state", to.state)
 	}

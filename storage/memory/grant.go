@@ -181,7 +181,7 @@ func (f *finish) insert(u *user) error {
 			return storage.ErrFull
 		}
 	}
-	if !f.insertOutcome(f.grant) {
+	if !f.insertOutcome(f.grant, f.outcome.RequestID) {
 		f.giveGrant(f.grant)
 		if u != nil {
 			f.consentCount.give(added, owners{first: &u.consentShare})
@@ -214,11 +214,11 @@ func (g *grant) compare(second codeText, now int64) error {
 }
 
 // insertOutcome adds the keys of g, or none of them. The caller holds the stripe of the user of g.
-func (s *Store) insertOutcome(g *grant) bool {
+func (s *Store) insertOutcome(g *grant, requestID string) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	s.outcomes.insert(g)
-	if !s.addKeys(g) {
+	if !s.addKeys(g, requestID) {
 		g.gone = true // a reader that found it by its first key waits for the lock
 		s.outcomes.remove(g)
 		return false
@@ -227,19 +227,19 @@ func (s *Store) insertOutcome(g *grant) bool {
 	return true
 }
 
-func (s *Store) addKeys(g *grant) bool {
-	if !s.requests.add(g.code.requestID(), g) {
+func (s *Store) addKeys(g *grant, requestID string) bool {
+	if !s.requests.add(requestID, g) {
 		return false
 	}
 	if g.denied {
 		return true
 	}
 	if !s.codes.add(g.code.hash(), g) {
-		s.requests.drop(g.code.requestID())
+		s.requests.drop(requestID)
 		return false
 	}
 	if !s.grants.add(g.code.grant().id(), g) {
-		s.requests.drop(g.code.requestID())
+		s.requests.drop(requestID)
 		s.codes.drop(g.code.hash())
 		return false
 	}
