@@ -41,7 +41,7 @@ func GrantAlgorithms() []string { return slices.Clone(grantAlgorithms) }
 
 // verifyAssertion verifies a client assertion (RFC 7523 §3). The jti is consumed last: an assertion that fails another check
 // must not consume the jti of a valid one.
-func (x exchange) verifyAssertion(ctx context.Context, c *Client, assertion string) (as Authenticated, r *rejection, err error) {
+func (x *exchange) verifyAssertion(ctx context.Context, c *Client, assertion string) (as Authenticated, r *rejection, err error) {
 	token, r, err := x.verifyKey(ctx, c, assertion, AssertionRules{}, x.now)
 	if len(token.Ignored) > 0 {
 		x.report(ctx, c.ClientID, portner.EventAssertionHeader, token.Ignored[0])

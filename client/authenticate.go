@@ -173,8 +173,8 @@ func (a *Authenticator) AssertionAlgorithms() []string {
 // too many wrong secrets the error has the status 429 and a *TooManyAttemptsError as its cause. Other errors are faults; they wrap
 // portner.ErrUnavailable if the source, the replay store or the check of a certificate failed.
 func (a *Authenticator) Authenticate(ctx context.Context, r Request, endpoint string, now time.Time) (Authenticated, error) {
-	x := exchange{a, &r, endpoint, now}
-	cred, err := a.credentials(&r)
+	x := &exchange{a, r, endpoint, now}
+	cred, err := a.credentials(&x.r)
 	if reason, ok := errors.AsType[*rejection](err); ok {
 		return Authenticated{}, x.reject(ctx, "", reason)
 	}
@@ -201,7 +201,7 @@ func (a *Authenticator) Authenticate(ctx context.Context, r Request, endpoint st
 
 // limit counts a wrong secret, and returns how long the client has to wait after too many of them. The right secret has to wait only if
 // it can be guessed: the failures of a peer with the same address, such as that of a proxy, do not lock a client out.
-func (x exchange) limit(ctx context.Context, registered *Client, cred credentials, reason *rejection) time.Duration {
+func (x *exchange) limit(ctx context.Context, registered *Client, cred credentials, reason *rejection) time.Duration {
 	if !cred.isSecret() {
 		return 0
 	}
@@ -218,7 +218,7 @@ func (x exchange) limit(ctx context.Context, registered *Client, cred credential
 // exchange is the authentication of one request.
 type exchange struct {
 	*Authenticator
-	r        *Request
+	r        Request
 	endpoint string
 	now      time.Time
 }
@@ -233,7 +233,7 @@ func idOf(c *Client) string {
 
 // verify checks credentials against a registration, which is nil for an unknown client. The result has no Client. The secret is hashed and
 // compared first, so that unknown and disabled clients and wrong methods take as long as a wrong secret.
-func (x exchange) verify(ctx context.Context, registered *Client, cred credentials) (as Authenticated, reason *rejection, err error) {
+func (x *exchange) verify(ctx context.Context, registered *Client, cred credentials) (as Authenticated, reason *rejection, err error) {
 	if cred.isSecret() {
 		var secrets []Secret
 		if registered != nil {
@@ -276,7 +276,7 @@ func (x exchange) presentedMethod(cred credentials) string {
 }
 
 // reject reports the reason and returns the error for the peer, which is the same for every reason.
-func (x exchange) reject(ctx context.Context, clientID string, reason *rejection) error {
+func (x *exchange) reject(ctx context.Context, clientID string, reason *rejection) error {
 	x.emit(ctx, portner.Event{Name: reason.event, ClientID: clientID, Reason: reason.reason, Explanation: x.explain(reason)})
 	e := &portner.Error{Code: portner.InvalidClient, Description: "Client authentication failed.", Err: reason}
 	if len(x.r.Header["Authorization"]) > 0 {
@@ -286,7 +286,7 @@ func (x exchange) reject(ctx context.Context, clientID string, reason *rejection
 }
 
 // explain returns what the request had for the rule of a rejection. The values of assertions are read without verification.
-func (x exchange) explain(reason *rejection) portner.Explanation {
+func (x *exchange) explain(reason *rejection) portner.Explanation {
 	about := portner.Explanation{Received: reason.received, Expected: reason.expected}
 	if !x.log.Active() || about.Received != "" {
 		return about
@@ -306,7 +306,7 @@ func (x exchange) explain(reason *rejection) portner.Explanation {
 	return about
 }
 
-func (x exchange) tooMany(ctx context.Context, wait time.Duration) error {
+func (x *exchange) tooMany(ctx context.Context, wait time.Duration) error {
 	x.report(ctx, "", rejectedTooMany.event, rejectedTooMany.reason)
 	return &portner.Error{
 		Code:        portner.TemporarilyUnavailable,
@@ -315,11 +315,11 @@ func (x exchange) tooMany(ctx context.Context, wait time.Duration) error {
 	}
 }
 
-func (x exchange) report(ctx context.Context, clientID string, name portner.EventName, reason string) {
+func (x *exchange) report(ctx context.Context, clientID string, name portner.EventName, reason string) {
 	x.emit(ctx, portner.Event{Name: name, ClientID: clientID, Reason: reason})
 }
 
-func (x exchange) emit(ctx context.Context, e portner.Event) {
+func (x *exchange) emit(ctx context.Context, e portner.Event) {
 	e.Time, e.CorrelationID, e.Endpoint = x.now, x.r.CorrelationID, x.endpoint
 	x.log.Emit(ctx, e)
 }

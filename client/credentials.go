@@ -123,7 +123,8 @@ func decodeBasic(header string) (id, secret string, ok bool) {
 	if strings.ContainsAny(encoded, "\r\n") {
 		return "", "", false // the decoder skips them
 	}
-	raw, err := strictBase64.DecodeString(encoded)
+	var room [256]byte // most credentials fit
+	raw, err := strictBase64.AppendDecode(room[:0], []byte(encoded))
 	if err != nil {
 		return "", "", false
 	}

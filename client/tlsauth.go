@@ -36,7 +36,7 @@ func byCertificate(method string) bool {
 }
 
 // verifyCertificate verifies the certificate of the TLS client (RFC 8705 §2). The TLS handshake has proven that the client has its key.
-func (x exchange) verifyCertificate(c *Client) (amr string, r *rejection) {
+func (x *exchange) verifyCertificate(c *Client) (amr string, r *rejection) {
 	if x.r.Certificate == nil {
 		return "", rejectedTLSMissing
 	}
@@ -47,7 +47,7 @@ func (x exchange) verifyCertificate(c *Client) (amr string, r *rejection) {
 }
 
 // verifySelfSigned verifies that the whole certificate is registered. Its issuer does not matter (RFC 8705 §2.2).
-func (x exchange) verifySelfSigned(c *Client) *rejection {
+func (x *exchange) verifySelfSigned(c *Client) *rejection {
 	keys, r := x.assertionKeys(c, x.now)
 	if r != nil {
 		return r
@@ -63,7 +63,7 @@ func (x exchange) verifySelfSigned(c *Client) *rejection {
 func authenticates(k jose.PublicKey) bool { return len(k.X5C) > 0 && k.Use != "enc" }
 
 // verifyChain verifies the certificate and its issuers, and that it has the registered name (RFC 8705 §2.1).
-func (x exchange) verifyChain(c *Client) *rejection {
+func (x *exchange) verifyChain(c *Client) *rejection {
 	registered := c.certificateNames()
 	if len(registered) != 1 || registered[0].broken() != nil {
 		return rejectedTLSRegistration
