@@ -32,15 +32,29 @@ const maxPooled = 16 << 10
 
 // encode returns an object as JSON. The caller calls free when it has used the bytes.
 func encode(of members) (*buffer, error) {
-	b := buffers.Get().(*buffer)
-	b.buf.WriteByte('{')
+	b := newObject()
 	of.write(b)
-	b.closeObject()
-	if err := b.err; err != nil {
-		b.free()
+	if err := b.finish(); err != nil {
 		return nil, err
 	}
 	return b, nil
+}
+
+// newObject begins an object. Its members and finish follow.
+func newObject() *buffer {
+	b := buffers.Get().(*buffer)
+	b.buf.WriteByte('{')
+	return b
+}
+
+// finish ends the object that newObject began. It frees the buffer if a member could not be written.
+func (b *buffer) finish() error {
+	b.closeObject()
+	err := b.err
+	if err != nil {
+		b.free()
+	}
+	return err
 }
 
 // name begins a member.

@@ -276,8 +276,10 @@ func (m *Minter) mintAccessToken(ctx context.Context, in *issuance, f *facts, li
 	} else {
 		claims := m.accessTokenClaims(t, f)
 		claims.ScopeArray = m.cfg.Form.ScopeArray
+		out := newObject()
+		claims.write(out) // through encode they would escape to the heap
 		var err error
-		if res.AccessToken, err = m.sign(ctx, AccessToken, &claims, f, t.Scopes); err != nil {
+		if res.AccessToken, err = m.sign(ctx, AccessToken, out, f, t.Scopes); err != nil {
 			return err
 		}
 	}
@@ -323,7 +325,9 @@ func (m *Minter) mintIDToken(ctx context.Context, in *issuance, f *facts, access
 		return "", fmt.Errorf("token: cannot issue an id_token: grant %s has no subject", in.Grant.ID)
 	}
 	claims := m.idTokenClaims(in, f, access)
-	return m.sign(ctx, IDToken, &claims, f, in.Plan.Granted)
+	out := newObject()
+	claims.write(out)
+	return m.sign(ctx, IDToken, out, f, in.Plan.Granted)
 }
 
 // mintRefreshToken adds the refresh token. Its idle lifetime starts anew; the expiry of the grant stays.
@@ -345,10 +349,9 @@ func (m *Minter) lifetimes(c *client.Client) client.Lifetimes {
 	return c.Lifetimes(client.Lifetimes{AccessToken: d.AccessToken, RefreshToken: d.RefreshToken, Authorization: d.Authorization})
 }
 
-// sign adds the claims of the functions to the base claims and signs the result.
-func (m *Minter) sign(ctx context.Context, k Kind, base members, f *facts, scopes []string) (string, error) {
-	out, err := encode(base)
-	if err != nil {
+// sign adds the claims of the functions to the object that out begins, signs the result, and frees out.
+func (m *Minter) sign(ctx context.Context, k Kind, out *buffer, f *facts, scopes []string) (string, error) {
+	if err := out.finish(); err != nil {
 		return "", err
 	}
 	defer out.free()
