@@ -304,6 +304,17 @@ func number(v call, size int) int {
 	return int(roving.Add(7919)) % size
 }
 
+// BenchmarkCollection measures a collection of garbage while the store has entries() logins. It uses one core: -cpu 1.
+func BenchmarkCollection(b *testing.B) {
+	s := filled(entries())
+	runtime.GC()
+	for b.Loop() {
+		runtime.GC()
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(entries()), "ns/login")
+	runtime.KeepAlive(s)
+}
+
 func BenchmarkSweep(b *testing.B) {
 	for _, size := range []int{1000, entries()} {
 		b.Run(fmt.Sprintf("one of %d", size), func(b *testing.B) {
