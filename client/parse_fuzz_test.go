@@ -17,7 +17,7 @@ func FuzzParse(f *testing.F) {
 		`{"client_id":"a","application_type":"browser","redirect_uris":["https://a.example.no/cb"],"scopes":["openid"],"token_endpoint_auth_method":"none"}`,
 		`{"client_id":"m","token_endpoint_auth_method":"private_key_jwt","jwks":{"keys":[{"kty":"EC","crv":"P-256","x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU","y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0","use":"sig","kid":"k"}]},"grant_types":["client_credentials"],"scopes":["a:b"]}`,
 		`{"client_id":"a","access_token_lifetime":1e400}`, `{"client_id":7}`, `{"Client_ID":"a"}`, `{"client_id":"a","jwks":{}}`,
-		`{"client_id":"m","token_endpoint_auth_method":"private_key_jwt","jwks": { "keys":[{"kty":"EC","crv":"P-256","x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU","y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0","use":"sig","kid":"<k>"}]},"grant_types":["client_credentials"],"scopes":["a:b"]}`,
+		`{"client_id":"m","token_endpoint_auth_method":"private_key_jwt","jwks": { "keys":[{"kty":"EC","crv":"P-256","x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU","y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0","use":"sig","kid":"k"}]},"grant_types":["client_credentials"],"scopes":["a:b"]}`,
 	} {
 		f.Add([]byte(text))
 	}

@@ -19,16 +19,20 @@ ended() {
 	[[ $count != *x ]] && ! grep -q 'Failing input written' "$work/out" &&
 		[ "$(grep -A1 '^--- FAIL: ' "$work/out" | tail -n 1)" = "    context deadline exceeded" ] && ! grep -q '^panic: ' "$work/out"
 }
-n=0
+n=0 failed=()
 for dir in $dirs; do
 	binary=$work/$(tr / _ <<<"$dir").test
 	for target in $(grep -rhoE '^func (Fuzz[A-Za-z0-9_]*)' "$dir"/*_test.go | awk '{print $2}' | sort -u); do
 		echo "fuzz $dir $target"
 		(cd "$dir" && "$binary" -test.run '^$' -test.fuzz "^${target}\$" -test.fuzztime "$count" -test.fuzzminimizetime 50x -test.fuzzcachedir "$work/cache" >"$work/out" 2>&1) ||
-			ended || { cat "$work/out"; exit 1; }
+			ended || { cat "$work/out"; failed+=("$dir $target"); continue; }
 		grep -qE '^PASS$|^    context deadline exceeded$' "$work/out" || { echo "$dir has no target $target"; exit 1; } # a target of a file with build constraints
 		n=$((n + 1))
 	done
 done
 test "$n" -gt 0 || { echo "no fuzz target found"; exit 1; }
 echo "$n fuzz targets passed"
+if ((${#failed[@]})); then
+	printf 'failed: %s\n' "${failed[@]}"
+	exit 1
+fi
