@@ -33,9 +33,9 @@ type Decision struct {
 
 // Pages holds the functions that render the pages of the host. If a function is nil, a plain English page is sent.
 //
-// Header fields of the returned Reply replace those of the Decision. If its Status is 0, it is 200, or ErrorPage.Status. The
-// Content-Security-Policy of the Decision allows style sheets and images of the provider's origin, and scripts with the nonce of the
-// page.
+// Header fields of the returned Reply replace those of the Decision, such as Content-Type, which is text/html in UTF-8. If its Status is
+// 0, it is 200, or ErrorPage.Status. The Content-Security-Policy of the Decision allows style sheets and images of the provider's origin,
+// and scripts with the nonce of the page. If a function panics, the panic is logged and a plain error page is sent.
 type Pages struct {
 	// Confirm is the page on which the user confirms or cancels the logout.
 	Confirm func(ConfirmPage) portner.Reply

@@ -1,8 +1,10 @@
 package logout_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"html/template"
 	"net/http"
 	"net/http/httptest"
 
@@ -25,6 +27,26 @@ func ExampleEndpoint_Logout() {
 		return endpoint.Logout(ctx, logout.Request{Method: method, Form: form, Header: header}).Reply()
 	}
 	_ = handle
+}
+
+// A host renders the confirmation in its own language. The functions that are left out send plain English pages.
+func ExamplePages() {
+	confirm := template.Must(template.New("confirm").Parse(`<!doctype html><title>Logg ut</title><h1>Vil du logge ut?</h1>
+<form method="post" action="{{.Action}}"><input type="hidden" name="{{.TokenField}}" value="{{.Token}}">
+<button>Logg ut</button> <button name="{{.CancelField}}" value="1">Avbryt</button></form>
+`))
+	pages := logout.Pages{Confirm: func(p logout.ConfirmPage) portner.Reply {
+		var body bytes.Buffer
+		if err := confirm.Execute(&body, p); err != nil {
+			panic(err)
+		}
+		return portner.Reply{Body: body.Bytes()}
+	}}
+	fmt.Printf("%s", pages.Confirm(logout.ConfirmPage{Action: "/logout", TokenField: "token", Token: "T", CancelField: "cancel"}).Body)
+	// Output:
+	// <!doctype html><title>Logg ut</title><h1>Vil du logge ut?</h1>
+	// <form method="post" action="/logout"><input type="hidden" name="token" value="T">
+	// <button>Logg ut</button> <button name="cancel" value="1">Avbryt</button></form>
 }
 
 func Example() {
