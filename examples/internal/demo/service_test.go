@@ -113,3 +113,11 @@ func TestNoLockDuringRequests(t *testing.T) {
 	require.Equal(t, http.StatusSeeOther, post(h, "/refresh", "s").Code)
 	require.Equal(t, 3, free, "a refresh token is used once")
 }
+
+// TestInstantsAreReadable: seconds since 1970 are shown with the time of day, other numbers without.
+func TestInstantsAreReadable(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2026, 3, 2, 8, 30, 15, 0, time.Local)
+	got := list(map[string]any{"exp": float64(at.Unix()), "size": float64(7)})
+	require.Equal(t, []claim{{"exp", strconv.FormatInt(at.Unix(), 10) + " (kl. 08:30:15)"}, {"size", "7"}}, got)
+}

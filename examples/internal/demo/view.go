@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"golang.org/x/oauth2"
 )
@@ -98,6 +99,9 @@ func view(l *local) *sessionView {
 	return v
 }
 
+// instants are the claims that are seconds since 1970.
+var instants = []string{"auth_time", "exp", "iat", "nbf"}
+
 func list(m map[string]any) []claim {
 	var out []claim
 	for _, k := range slices.Sorted(maps.Keys(m)) {
@@ -108,6 +112,9 @@ func list(m map[string]any) []claim {
 		v := strings.Trim(string(b), `"`)
 		if f, ok := m[k].(float64); ok {
 			v = fmt.Sprintf("%.0f", f)
+			if slices.Contains(instants, k) {
+				v += " (kl. " + time.Unix(int64(f), 0).Format(time.TimeOnly) + ")"
+			}
 		}
 		out = append(out, claim{k, v})
 	}
