@@ -79,7 +79,7 @@ func codeName(x *exchange, sess *storage.Session, scopes []string) string {
 // events with one ID.
 func grantID(code string) string { return seal.IDOf("grant ID", code) }
 
-// newGrant returns the grant of the user to the client.
+// newGrant returns the grant of the user to the client, without its SID.
 func (e *Endpoint) newGrant(ctx context.Context, x *exchange, sess *storage.Session, f facts, id string) (storage.Grant, *refusal) {
 	q := x.req
 	g := storage.Grant{
@@ -93,9 +93,6 @@ func (e *Endpoint) newGrant(ctx context.Context, x *exchange, sess *storage.Sess
 	}
 	if x.consentedAt.After(g.CreatedAt) {
 		g.CreatedAt = x.consentedAt // a consent counts for grants that are not older
-	}
-	if e.cfg.SIDForEveryClient || q.client.TakesSID() {
-		g.SID = e.cfg.Sessions.SID(sess, g.ClientID)
 	}
 	if e.cfg.KeepUserAgent {
 		g.UserAgent = printableUserAgent(x.r.Header.Get("User-Agent"))
@@ -137,6 +134,9 @@ func (e *Endpoint) newOutcome(x *exchange, sess *storage.Session, code string, g
 		login.Until = g.ExpiresAt
 	}
 	visit := e.cfg.Sessions.Visit(sess, login, x.now)
+	if e.cfg.SIDForEveryClient || x.req.client.TakesSID() {
+		g.SID = visit.Client.SID
+	}
 	o := storage.Outcome{
 		RequestID: x.requestID(), Consents: storage.ConsentKey{UserKey: g.UserKey, ClientID: g.ClientID, Customer: g.Customer},
 		Code: &storage.AuthorizationCode{
