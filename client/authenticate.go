@@ -252,7 +252,7 @@ func (x *exchange) verify(ctx context.Context, registered *Client, cred credenti
 	case registered.Disabled:
 		return as, rejectedDisabled, nil
 	case !slices.Contains(allMethods, method):
-		return as, rejectedNotOffered.about(method, ""), nil
+		return as, rejectedNotOffered.about(x.presentedMethod(cred), "a method of token_endpoint_auth_methods_supported in place of the registered "+method), nil
 	case method != presented:
 		return as, rejectedMethod.about(x.presentedMethod(cred), registered.explainMethod()), nil
 	case !x.supports(method):
@@ -268,8 +268,8 @@ func (x *exchange) verify(ctx context.Context, registered *Client, cred credenti
 
 // presentedMethod returns the method of credentials for the log. An assertion with an HMAC is client_secret_jwt (OIDC Core §9), which is not
 // supported: libraries choose it for a client with a secret.
-func (x exchange) presentedMethod(cred credentials) string {
-	if cred.method == PrivateKeyJWT && strings.HasPrefix(jose.Peek(cred.assertion, x.maxToken(), "alg"), "HS") {
+func (x *exchange) presentedMethod(cred credentials) string {
+	if x.log.Active() && cred.method == PrivateKeyJWT && strings.HasPrefix(jose.Peek(cred.assertion, x.maxToken(), "alg"), "HS") {
 		return clientSecretJWT
 	}
 	return cred.method

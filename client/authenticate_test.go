@@ -254,6 +254,7 @@ func TestPresentedMethodIsNamed(t *testing.T) {
 	a, rec := authenticator(t, func(cfg *client.Config) {
 		cfg.Clients.(source)["hmac"] = &client.Client{ClientID: "hmac", TokenEndpointAuthMethod: "client_secret_jwt", Secrets: []client.Secret{secret(t, secretText, now.Add(time.Hour))}}
 	})
+	const unsupported = "a method of token_endpoint_auth_methods_supported in place of the registered client_secret_jwt"
 	for name, tt := range map[string]struct {
 		id     string
 		alg    string
@@ -263,8 +264,8 @@ func TestPresentedMethodIsNamed(t *testing.T) {
 	}{
 		"HMAC":              {"basic", "HS256", []byte(secretText), "auth_method_mismatch", portner.Explanation{Received: "client_secret_jwt", Expected: "client_secret_basic"}},
 		"signature":         {"basic", "ES256", p256Key(), "auth_method_mismatch", portner.Explanation{Received: "private_key_jwt", Expected: "client_secret_basic"}},
-		"registered anyway": {"hmac", "HS256", []byte(secretText), "auth_method_unsupported", portner.Explanation{Received: "client_secret_jwt", Expected: "a method of token_endpoint_auth_methods_supported"}},
-		"other than it":     {"hmac", "ES256", p256Key(), "auth_method_unsupported", portner.Explanation{Received: "client_secret_jwt", Expected: "a method of token_endpoint_auth_methods_supported"}},
+		"registered anyway": {"hmac", "HS256", []byte(secretText), "auth_method_unsupported", portner.Explanation{Received: "client_secret_jwt", Expected: unsupported}},
+		"other than it":     {"hmac", "ES256", p256Key(), "auth_method_unsupported", portner.Explanation{Received: "private_key_jwt", Expected: unsupported}},
 	} {
 		_, err := a.Authenticate(t.Context(), withAssertion(tt.id, signJWT(tt.key, object{"alg": tt.alg, "kid": "k1"}, goodClaims(tt.id))), now)
 		require.ErrorIs(t, err, portner.InvalidClient, name)

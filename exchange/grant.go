@@ -127,7 +127,7 @@ func (x *exchange) applyPolicy(ctx context.Context) error {
 	} else if err != nil {
 		return fmt.Errorf("exchange: applying the policy: %w", err) // Policy documents that a *portner.Error is sent
 	}
-	if decision.Lifetime < 0 { // the difference of two instants, of which the second has passed: it is not "no bound"
+	if decision.Lifetime < 0 { // a difference of two instants can be negative, and only zero is "no bound"
 		return errLifetime
 	}
 	x.decision = decision

@@ -21,7 +21,7 @@ var (
 //
 // requested is the scope parameter of the token request, nil for all scopes of the grant. A requested scope that the grant
 // does not contain, or that the client may no longer have, is [ErrNotGranted]. Without requested, scopes that the client may no
-// longer have are left out, and if none is left, the error is [ErrNothingLeft]. The result never exceeds the grant and has its order.
+// longer have are left out, and if the result is empty, the error is [ErrNothingLeft]. The result never exceeds the grant and has its order.
 //
 // Pseudonymous, TokenType and LoginOnly of the result are those of the whole grant (see [Privacy]), so that a narrower token does
 // not disclose more. OpenID, Audience and the lifetimes are those of the scopes of the token.

@@ -35,7 +35,7 @@ type State int
 
 // The states of a session.
 const (
-	Expired State = iota // older than Limits.Max, or without times, or started more than a minute after now
+	Expired State = iota // older than Limits.Max, without times, with a time more than a minute after now, or with negative Limits
 	Idle                 // unused for Limits.Idle
 	Active               // usable
 )

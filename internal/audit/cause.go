@@ -8,7 +8,7 @@ type Cause struct {
 	Event   portner.EventName // event to report
 	Reason  string            // snake_case, listed in docs/log-reasons.md
 	GrantID string            // may be empty
-	// Expected takes the place of what the rule of Reason says, for Explanation.Expected. It may be empty.
+	// Expected is Explanation.Expected in place of the text of the rule of Reason. It may be empty.
 	Expected string
 }
 

@@ -60,8 +60,8 @@ func Received(parameter, value string) string {
 	return shorten(mask(value))
 }
 
-// ValidMember returns the name of the member of authorization_details that a portner.FieldError in err names, and what Explanation.Expected says
-// of it. The names are "" if err names none, or one that a response cannot have.
+// ValidMember returns the name of the member of authorization_details that a portner.FieldError in err names, and the text for
+// Explanation.Expected. Both are "" if err names none, or one that a response cannot have.
 func ValidMember(err error) (name, expected string) {
 	e, ok := errors.AsType[*portner.FieldError](err)
 	if !ok || !memberName.MatchString(e.Field) {

@@ -180,6 +180,25 @@ func TestAllowances(t *testing.T) {
 	require.Len(t, r.Leaks(), 2)
 }
 
+// TestFull: beyond the limit of values, an address whose parameter may have a value is no leak of another one that begins alike, as
+// sealed values of one key do.
+func TestFull(t *testing.T) {
+	t.Parallel()
+	r := canary.New()
+	h := r.Handler(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		w.Header().Set("Location", "/login?request=sealed-by-one-key-for-all-"+req.URL.RawQuery)
+		w.WriteHeader(http.StatusSeeOther)
+	}))
+	for i := range 2100 {
+		h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, fmt.Sprintf("/?%d", i), nil))
+	}
+	_, _, dropped := r.Seen()
+	require.NotZero(t, dropped)
+	require.Empty(t, r.Leaks())
+	r.See(canary.Log, "sealed-by-one-key-for-all-7")
+	require.Len(t, r.Leaks(), 1)
+}
+
 // fakeTB collects errors in place of failing.
 type fakeTB struct {
 	testing.TB

@@ -261,13 +261,14 @@ func (r *Recorder) address(channel Channel, text string) {
 	pairs := slices.DeleteFunc(strings.Split(query, "&"), func(pair string) bool {
 		name, escaped, _ := strings.Cut(pair, "=")
 		v, err := url.QueryUnescape(escaped)
-		return err == nil && slices.ContainsFunc(r.allowed, func(a Allowance) bool { return a.Channel == channel && a.Parameter == name && r.has(a.Kind, v) })
+		return err == nil && slices.ContainsFunc(r.allowed, func(a Allowance) bool { return a.Channel == channel && a.Parameter == name && r.mayHave(a.Kind, v) })
 	})
 	r.See(channel, before+"?"+strings.Join(pairs, "&")+"#"+fragment)
 }
 
-func (r *Recorder) has(k Kind, text string) bool {
+// mayHave reports whether a text is a value, or may be one that was beyond the limit. Values that one key has sealed begin alike.
+func (r *Recorder) mayHave(k Kind, text string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.values[value{k, text}]
+	return r.values[value{k, text}] || len(r.values) == mostValues
 }

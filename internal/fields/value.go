@@ -6,8 +6,8 @@ import (
 	"reflect"
 )
 
-// IsNil reports whether v is nil, or holds a nil pointer or a nil function. An interface that holds one is not equal to nil, and panics when a
-// method is called: New functions reject it, in place of the first request. Nil maps and slices are values. Call it at construction only.
+// IsNil reports whether v is nil, or holds a nil pointer or a nil function. An interface that holds one is not equal to nil, and panics when
+// a method is called: New functions reject it, so that no request panics. Nil maps and slices are values. Call it at construction only.
 func IsNil(v any) bool {
 	switch of := reflect.ValueOf(v); of.Kind() {
 	case reflect.Invalid:

@@ -329,7 +329,7 @@ func appendDecoded(b []byte, s string) ([]byte, bool) {
 	return b, true
 }
 
-// HexByte returns the byte whose two hexadecimal digits s begins with.
+// HexByte returns the byte whose two hexadecimal digits s begins with, and whether there are two.
 func HexByte(s string) (byte, bool) {
 	if len(s) < 2 {
 		return 0, false

@@ -2,7 +2,7 @@ package httpx
 
 import "slices"
 
-// parameters are the request parameters of the protocols, in order. Their names are no text of the peer: responses and logs may have them.
+// parameters are the request parameters of the protocols, in order. Responses and logs may contain these names, because they are constants.
 var parameters = []string{
 	"access_token", "acr_values", "actor_token", "actor_token_type", "assertion", "audience", "authorization_details", "claims", "claims_locales",
 	"client_assertion", "client_assertion_type", "client_id", "client_secret", "code", "code_challenge", "code_challenge_method", "code_verifier",

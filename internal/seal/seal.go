@@ -93,7 +93,7 @@ type room [1024]byte
 // SealString is Seal in unpadded base64url, for URLs, cookies and forms.
 func (b *Box) SealString(plaintext []byte, aad string) string { return b.SealURL("", plaintext, aad) }
 
-// SealURL returns base followed by what SealString returns, in one allocation less.
+// SealURL returns base followed by the text of SealString.
 func (b *Box) SealURL(base string, plaintext []byte, aad string) string {
 	var text room
 	return string(base64.RawURLEncoding.AppendEncode(append(text[:0], base...), b.Seal(plaintext, aad)))

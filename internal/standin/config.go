@@ -210,7 +210,7 @@ func (p *Problems) Orgno(path, orgno string) {
 // PID records a member that CheckPID rejects.
 func (p *Problems) PID(path, pid string) { p.Checker.Add(path, CheckPID(pid)) }
 
-// CheckPID returns an error for a text that is not a national identity number, or that may be the number of a real person: no stand-in handles
+// CheckPID returns an error for a text that is not a national identity number, or that may be the number of a real person. Stand-ins reject
 // those. The error does not have the text.
 func CheckPID(pid string) error {
 	number, err := norway.ParsePID(pid)

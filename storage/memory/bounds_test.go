@@ -15,19 +15,24 @@ import (
 	"github.com/portner-go/portner/storage/memory"
 )
 
-// TestNegativeBounds verifies that a negative bound is an error: it is not the default, which is a bound that the host did not choose.
-func TestNegativeBounds(t *testing.T) {
+// TestInvalidBounds verifies that a negative bound is an error, and not the default, which is a bound that the host did not choose, and that
+// one beyond 32 bits is.
+func TestInvalidBounds(t *testing.T) {
 	t.Parallel()
 	var config memory.Config
 	v := reflect.ValueOf(&config).Elem()
 	var want []string
 	for i := range v.NumField() {
-		v.Field(i).SetInt(-1)
 		want = append(want, v.Type().Field(i).Name)
 	}
-	s, err := memory.NewWith(config)
-	require.True(t, s == nil)
-	require.ElementsMatch(t, want, fields.Names(err))
+	for _, n := range []int64{-1, 1<<30 + 1} {
+		for i := range v.NumField() {
+			v.Field(i).SetInt(n)
+		}
+		s, err := memory.NewWith(config)
+		require.True(t, s == nil)
+		require.ElementsMatch(t, want, fields.Names(err))
+	}
 }
 
 // TestBounds verifies that creation fails at a bound, that no live record is lost, and that expiry makes room

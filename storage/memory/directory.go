@@ -6,9 +6,9 @@ import (
 	"sync/atomic"
 )
 
-// directory numbers the records of one kind, in the order in which they are inserted. Maps have the numbers of records instead of pointers
-// to them: the garbage collector does not read a map without pointers. It reads the directory, whose neighbours are neighbours in
-// memory, too. With a million records, each pointer in a map costs it a cache miss.
+// directory numbers the records of one kind. Maps have the numbers of records instead of pointers to them: the garbage collector does
+// not read a map without pointers. It reads the directory. Records that are inserted together mostly have neighbouring numbers and are
+// neighbours in memory, while each pointer in a map of a million records costs a cache miss.
 type directory[T placed] struct {
 	mu     sync.Mutex
 	leaves atomic.Pointer[[]leaf[T]] // by number / leafSize; the first one is not used. Methods that hold mu replace the slice
@@ -27,7 +27,7 @@ type leaf[T placed] struct {
 	open  int    // index in directory.open, plus one
 }
 
-// placed is a record of a directory.
+// placed is a record with a place in a directory, in a queue, or in both.
 type placed interface {
 	comparable
 	slot() *slot
@@ -82,7 +82,7 @@ func (d *directory[T]) shut(i int) {
 	d.open = d.open[:n]
 }
 
-// remove takes the number back from item. No map has the number any more.
+// remove frees the number of item. The caller has removed it from every map.
 func (d *directory[T]) remove(item T) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -118,7 +118,7 @@ func (d *directory[T]) release(i int) {
 	}
 }
 
-// at returns the record with a number. The caller holds a lock without which the number is not removed from the map where it was found.
+// at returns the record with a number. The caller holds the lock of the map in which it found the number.
 func (d *directory[T]) at(number uint32) T {
 	return (*d.leaves.Load())[number/leafSize].items[number%leafSize]
 }

@@ -17,8 +17,8 @@ type slot struct {
 	pos    int32  // index in the heap plus one; 0 if it is not queued
 }
 
-// shard returns a shard of the queue. Eight records that were inserted together are in the same one, which saves cache misses of the garbage
-// collector, and no more, so that few records are in many shards: a write collects some of one.
+// shard returns a shard of the queue. Eight neighbouring numbers have one shard, which saves cache misses of the garbage collector. With more
+// of them in one shard, a write would find few expired records in a small store.
 func (sl *slot) shard() int { return int(sl.number / tidyBatch % shardCount) }
 
 // queue holds all records of one kind by their ends, in one binary heap per shard. Each record is in it once.

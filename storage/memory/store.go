@@ -29,7 +29,8 @@
 // part of them.
 //
 // EndSession and Revoke set one value that all grants of the session or of the authorization read. The duration of a hold does not
-// depend on the number of records, except for its logarithm (TestLockHolds).
+// depend on the number of records, except for its logarithm (TestLockHolds) and for the growth of a directory: when the number of
+// records of a kind reaches a new maximum, 24 bytes for 64 of them are copied now and then.
 //
 // # Expiry
 //
@@ -143,11 +144,14 @@ func newStore() *Store {
 	return s
 }
 
+// maxBound keeps the numbers of a directory, of which at most half are free, and the counts of owners within 32 bits.
+const maxBound = 1 << 30
+
 // setBounds sets the bounds of c, and reports every field that is negative.
 func (s *Store) setBounds(c Config) error {
 	var problems fields.Checker
 	bound := func(field string, n, standard int) int64 {
-		problems.Want(n >= 0, field, "must not be negative")
+		problems.Want(0 <= n && n <= maxBound, field, "must be from 0 to 2^30")
 		return int64(cmp.Or(n, standard))
 	}
 	s.sessionCount.max = bound("MaxSessions", c.MaxSessions, 1_000_000)

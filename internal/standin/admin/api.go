@@ -413,7 +413,7 @@ func (h *handler) explained(l List, err error) error {
 	return p
 }
 
-// Errors for requests that no endpoint and no page answers.
+// Errors for requests that match no pattern.
 var (
 	errNoPath   = errors.New("there is no such path")
 	errNoMethod = errors.New("the path has other methods, which the header field Allow lists")
