@@ -280,6 +280,31 @@ var discoveryDefects = []defect{
 
 var limitsDefects = []defect{
 	{
+		"a nil pointer in an interface is a store", "internal/fields/value.go",
+		"case reflect.Pointer, reflect.Func:", "case reflect.Func:",
+		tests("internal/fields", "TestValues"),
+	},
+	{
+		"a zero value that no constructor made is accepted", "internal/fields/value.go",
+		"!IsNil(v) && of.Elem().IsZero()", "!IsNil(v) && !of.IsValid()",
+		tests("internal/fields", "TestMade"),
+	},
+	{
+		"a session with a negative limit lives for the default", "session/session.go",
+		"case l.Max < 0, l.Idle < 0:", "case false:",
+		nil,
+	},
+	{
+		"an exchange with a negative lifetime has no bound", "exchange/grant.go",
+		"if decision.Lifetime < 0 {", "if false {",
+		nil,
+	},
+	{
+		"an error has text of the request", "internal/httpx/parameters.go",
+		`	if KnownParameter(name) == "" {`, `	if name == "" {`,
+		tests("internal/httpx", "TestRepeatedParameters"),
+	},
+	{
 		"the test login answers other machines", "authorize/testlogin.go",
 		"return isLoopbackAddr(remoteAddr)", "return true",
 		tests("authorize", "TestTestLoginListener"),

@@ -15,6 +15,52 @@ var storeDefects = []defect{
 		tests("storage/memory", "TestLockHolds"),
 	},
 	{
+		"memory: two records have one number", "storage/memory/directory.go",
+		"p.items[i], p.empty = item, p.empty&^(1<<i)", "p.items[i] = item",
+		tests("storage/memory", "TestDirectory"),
+	},
+	{
+		"memory: a removed record has its number", "storage/memory/directory.go",
+		"	sl.number = 0\n", "",
+		tests("storage/memory", "TestDirectory"),
+	},
+	{
+		"memory: a directory without records keeps its memory", "storage/memory/directory.go",
+		"len(d.free) == len(all)-1", "len(d.free) == len(all)",
+		tests("storage/memory", "TestDirectory"),
+	},
+	{
+		"memory: the room that short lives leave in a directory is not filled", "storage/memory/directory.go",
+		"case n >= leafSize/2 &&", "case n > leafSize &&",
+		tests("storage/memory", "TestDirectoryReusesLeaves"),
+	},
+	{
+		"memory: a directory keeps sessions that were collected", "storage/memory/session.go",
+		`	s.sessions.remove(x)
+	x.gone, x.text = true, ""
+`, `	x.gone, x.text = true, ""
+`,
+		tests("storage/memory", "TestSweepLeavesNothing"),
+	},
+	{
+		"memory: a directory keeps grants that were collected", "storage/memory/grant.go",
+		`	s.outcomes.remove(g)
+	g.gone, g.issue, g.session = true, nil, nil
+`, `	g.gone, g.issue, g.session = true, nil, nil
+`,
+		tests("storage/memory", "TestSweepLeavesNothing"),
+	},
+	{
+		"memory: a directory keeps users without records", "storage/memory/users.go",
+		"	s.owners.remove(u)\n", "",
+		tests("storage/memory", "TestSweepLeavesNothing"),
+	},
+	{
+		"memory: a negative bound is accepted", "storage/memory/store.go",
+		`problems.Want(0 <= n && n <= maxBound, field, "must be from 0 to 2^30")`, "",
+		tests("storage/memory", "TestInvalidBounds"),
+	},
+	{
 		"memory: a code is redeemed twice", "storage/memory/grant.go",
 		`	g.used = true
 	if same := g.code.grant(); text == same {`,
