@@ -127,6 +127,9 @@ var errTruncated = errors.New("a field is not complete")
 // errZero reports a field that is written although it is unset, or a length in more bytes than necessary.
 var errZero = errors.New("a field is not in the shortest form")
 
+// errTime reports a number that Nanos returns for no time.
+var errTime = errors.New("a time is outside the years 1678 to 2261")
+
 // reader reads the fields of a record in the order of their numbers. After the first error it returns zero values.
 type reader struct {
 	rest string
@@ -278,4 +281,12 @@ func (r *reader) fixed(number byte, unset int64) int64 {
 
 func (r *reader) int(number byte) int64 { return r.fixed(number, 0) }
 
-func (r *reader) time(number byte) time.Time { return Time(r.fixed(number, NoTime)) }
+// time reads a time as Nanos writes it.
+func (r *reader) time(number byte) time.Time {
+	n := r.fixed(number, NoTime)
+	t := Time(n)
+	if Nanos(t) != n && r.err == nil {
+		r.fail(errTime)
+	}
+	return t
+}
