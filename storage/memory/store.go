@@ -50,8 +50,8 @@ import (
 	"github.com/portner-go/portner/storage"
 )
 
-// Config holds the bounds of a store. At a bound, inserting returns storage.ErrFull; live records are never evicted. Fields
-// that are zero have the defaults. A store that reaches all of them takes about 2.5 GiB.
+// Config holds the bounds of a store. At a bound, inserting returns storage.ErrFull; live records are never evicted. A field must be from 0
+// to 2^30, and zero is the default. A store that reaches all of them takes about 2.5 GiB.
 //
 // The owner of a session, consent or login is its user, and that of a pushed request or assertion is its client. Grants and tokens
 // have two owners, their user and their client. An owner may hold at most as many records of a kind as are free: one owner can fill
