@@ -12,6 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/portner-go/portner/discovery"
+
+	"github.com/portner-go/portner/internal/slow"
 )
 
 func get(h http.Handler, header ...string) *httptest.ResponseRecorder {
@@ -192,7 +194,7 @@ func TestAllocations(t *testing.T) {
 	r := httptest.NewRequest(http.MethodGet, "/", nil)
 	for name, h := range handlers(t) {
 		w := &bare{http.Header{}}
-		require.LessOrEqual(t, testing.AllocsPerRun(100, func() { h.ServeHTTP(w, r) }), 4.0, name)
+		require.LessOrEqual(t, slow.Allocations(t, 100, func() { h.ServeHTTP(w, r) }), 4.0, name)
 	}
 }
 

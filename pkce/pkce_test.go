@@ -9,6 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/portner-go/portner/pkce"
+
+	"github.com/portner-go/portner/internal/slow"
 )
 
 // The pair of RFC 7636 appendix B.
@@ -165,7 +167,7 @@ func TestAllocations(t *testing.T) {
 		"malformed": func() error { return pkce.Policy{}.Verify(challenge, verifier+"%") },
 		"request":   func() error { return pkce.Policy{}.CheckRequest(challenge, pkce.S256) },
 	} {
-		require.Zero(t, testing.AllocsPerRun(100, func() { _ = f() }), name)
+		require.Zero(t, slow.Allocations(t, 100, func() { _ = f() }), name)
 	}
 }
 

@@ -2,15 +2,13 @@ package provider_test
 
 import (
 	"runtime"
-	"runtime/debug"
 	"strings"
 	"testing"
 
 	"github.com/portner-go/portner/keyset"
-)
 
-// raceDetector is true if tests are built with -race.
-var raceDetector bool
+	"github.com/portner-go/portner/internal/slow"
+)
 
 // countedWith is the version of Go that the numbers of operations are for. With another one, fewer allocations are no failure.
 const countedWith = "go1.26"
@@ -19,9 +17,7 @@ const countedWith = "go1.26"
 // its load. Fewer fail too, so that a later increase is noticed. Up to three fewer do not: tables of the store grow in some runs only, and
 // the number is a mean without its fraction.
 func TestAllocations(t *testing.T) { // not parallel: the allocations of the whole process are counted
-	if raceDetector {
-		t.Skip("the race detector makes sync.Pool drop what it is given: make bench runs this without")
-	}
+	slow.WithoutRaceDetector(t)
 	exact := strings.HasPrefix(runtime.Version(), countedWith)
 	for _, alg := range []string{keyset.ES256, keyset.EdDSA} {
 		b := newBed(t, alg)
@@ -37,14 +33,12 @@ func TestAllocations(t *testing.T) { // not parallel: the allocations of the who
 	}
 }
 
-// allocations returns the number of allocations of one operation. A collection of garbage in between would empty the pools, and be
-// counted.
+// allocations returns the number of allocations of one operation.
 func allocations(tb testing.TB, b *bed, o *operation) float64 {
 	tb.Helper()
-	defer debug.SetGCPercent(debug.SetGCPercent(-1))
 	const runs = 50
 	do, w, i := o.prepare(tb, b, runs+1), newSink(), 0
-	return testing.AllocsPerRun(runs, func() {
+	return slow.Allocations(tb, runs, func() {
 		if !do(w, i) {
 			tb.Fatalf("%s: status %d", o.name, w.status)
 		}

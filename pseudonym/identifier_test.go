@@ -10,6 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/portner-go/portner/pseudonym"
+
+	"github.com/portner-go/portner/internal/slow"
 )
 
 func identifier(t testing.TB, typ, value string) pseudonym.Identifier {
@@ -73,7 +75,7 @@ func TestIdentifierRedactsItself(t *testing.T) {
 
 func TestIdentifierDoesNotAllocate(t *testing.T) {
 	value := string([]byte(pid))
-	n := testing.AllocsPerRun(100, func() {
+	n := slow.Allocations(t, 100, func() {
 		id, err := pseudonym.NewIdentifier("pid", value)
 		if err != nil || id.Reveal() != value {
 			t.Fatal("another value")

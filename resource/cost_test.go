@@ -14,6 +14,7 @@ import (
 
 	"github.com/portner-go/portner/dpop"
 	"github.com/portner-go/portner/internal/jose"
+	"github.com/portner-go/portner/internal/slow"
 	"github.com/portner-go/portner/resource"
 	"github.com/portner-go/portner/storage/memory"
 )
@@ -81,7 +82,7 @@ func TestBearerAllocations(t *testing.T) {
 	w := httptest.NewRecorder()
 	allocations := func(cfg resource.Config) float64 {
 		protected := verifier(t, cfg).Protect(resource.Rules{Scopes: []string{"difitest:test2"}, RequireUser: true}, h)
-		return testing.AllocsPerRun(100, func() { protected.ServeHTTP(w, r) })
+		return slow.Allocations(t, 100, func() { protected.ServeHTTP(w, r) })
 	}
 	require.LessOrEqual(t, allocations(dpopConfig(t)), allocations(config(t)))
 	require.Equal(t, 200, w.Code)

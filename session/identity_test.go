@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/portner-go/portner"
+	"github.com/portner-go/portner/internal/slow"
 	"github.com/portner-go/portner/pseudonym"
 	"github.com/portner-go/portner/session"
 )
@@ -180,10 +181,10 @@ func TestIdentityRedactsItself(t *testing.T) {
 func TestIdentityAllocations(t *testing.T) {
 	plain := &session.Identity{Subject: "user-1", Identifiers: identifiers(t, session.TypePID, testPID)}
 	data := session.Encode(plain)
-	require.LessOrEqual(t, testing.AllocsPerRun(100, func() { _, _ = session.DecodeIdentity(data) }), 2.0)
-	require.LessOrEqual(t, testing.AllocsPerRun(100, func() { session.Encode(plain) }), 1.0)
+	require.LessOrEqual(t, slow.Allocations(t, 100, func() { _, _ = session.DecodeIdentity(data) }), 2.0)
+	require.LessOrEqual(t, slow.Allocations(t, 100, func() { session.Encode(plain) }), 1.0)
 	full := session.Encode(fullIdentity(t))
-	require.LessOrEqual(t, testing.AllocsPerRun(100, func() { _, _ = session.DecodeIdentity(full) }), 6.0)
+	require.LessOrEqual(t, slow.Allocations(t, 100, func() { _, _ = session.DecodeIdentity(full) }), 6.0)
 }
 
 // FuzzIdentity: an accepted text is encoded to the same bytes, so two encodings never mean one identity.

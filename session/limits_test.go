@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/portner-go/portner/internal/slow"
 	"github.com/portner-go/portner/session"
 	"github.com/portner-go/portner/storage"
 )
@@ -86,7 +87,7 @@ func TestPolicyAllocatesNothing(t *testing.T) {
 	times := session.Times{StartedAt: epoch, LastRequestAt: epoch}
 	now := epoch.Add(time.Minute)
 	req := session.Request{At: now, HasMaxAge: true, MaxAge: time.Hour, Sufficient: func(acr string) bool { return acr != "" }}
-	require.Zero(t, testing.AllocsPerRun(100, func() {
+	require.Zero(t, slow.Allocations(t, 100, func() {
 		if (session.Limits{}).State(times, now) != session.Active {
 			panic("not active")
 		}

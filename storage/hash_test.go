@@ -8,6 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/portner-go/portner/storage"
+
+	"github.com/portner-go/portner/internal/slow"
 )
 
 // TestHashOf: values of every length have their SHA-256, and those of codes and tokens are hashed without allocation.
@@ -16,7 +18,7 @@ func TestHashOf(t *testing.T) {
 		value := strings.Repeat("e", n)
 		require.Equal(t, storage.Hash(sha256.Sum256([]byte(value))), storage.HashOf(value), n)
 		if n <= 2048 {
-			require.Zero(t, testing.AllocsPerRun(10, func() { storage.HashOf(value) }), n)
+			require.Zero(t, slow.Allocations(t, 10, func() { storage.HashOf(value) }), n)
 		}
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/portner-go/portner/authorize"
 	"github.com/portner-go/portner/client"
 	"github.com/portner-go/portner/digdir/authorizations"
+	"github.com/portner-go/portner/internal/slow"
 	"github.com/portner-go/portner/keyset"
 	"github.com/portner-go/portner/provider"
 	"github.com/portner-go/portner/storage"
@@ -183,6 +184,6 @@ func TestAllocations(t *testing.T) { // not parallel: the allocations of the who
 		"a call of the store":    {2, func() { _ = replay.ConsumeJTI(ctx, "a", storage.Hash{}, epoch, epoch) }},
 		"an event with a client": {2, func() { b.OnEvent(ctx, e) }},
 	} {
-		require.LessOrEqual(t, testing.AllocsPerRun(100, c.do), c.most, name)
+		require.LessOrEqual(t, slow.Allocations(t, 100, c.do), c.most, name)
 	}
 }

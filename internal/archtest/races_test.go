@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -61,24 +62,37 @@ func concurrent(f *ast.File) (found []token.Pos) {
 	return found
 }
 
-// TestBothWays checks that "make test" runs a package without the race detector, too, if its tests do less with it (internal/slow).
+// lessWithDetector matches the functions of internal/slow that run less with the race detector.
+var lessWithDetector = regexp.MustCompile(`\bslow\.(Allocations|Rounds|WithoutRaceDetector)\(`)
+
+// wallClockBound matches a check of a test that some time has not passed since another, except of the clock of testing/synctest, where the
+// time is an exact one (require.Equal, require.Zero).
+var wallClockBound = regexp.MustCompile(`(Less|LessOrEqual)\(t, (time\.Since\(|took\b|spent\b|elapsed\b)`)
+
+// TestBothWays checks that "make test" runs a package without the race detector, too, if its tests do less with it (internal/slow), and
+// that allocations are counted without it. No check depends on how fast the machine is.
 func TestBothWays(t *testing.T) {
 	t.Parallel()
 	root := filepath.Join("..", "..")
 	makefile, err := os.ReadFile(filepath.Join(root, "Makefile"))
 	require.NoError(t, err)
+	plain := variable(string(makefile), "PLAIN")
 	var less []string
 	require.NoError(t, filepath.WalkDir(root, func(name string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() || !strings.HasSuffix(name, "_test.go") {
 			return err
 		}
 		text, err := os.ReadFile(name)
-		if strings.Contains(string(text), "slow."+"Rounds(") || strings.Contains(string(text), "slow."+"WithoutRaceDetector(") {
-			dir, err := filepath.Rel(root, filepath.Dir(name))
-			require.NoError(t, err)
-			less = append(less, filepath.ToSlash(dir))
+		require.NoError(t, err)
+		dir, err := filepath.Rel(root, filepath.Dir(name))
+		require.NoError(t, err)
+		dir = filepath.ToSlash(dir)
+		require.NotContains(t, string(text), "testing."+"AllocsPerRun(", "%s: use slow.Allocations, which skips the test with the race detector", name)
+		require.NotRegexp(t, wallClockBound, string(text), "%s: a busy machine exceeds a bound on real time: use slow.Within", name)
+		if lessWithDetector.Match(text) && !slices.Contains(plain, dir) {
+			less = append(less, dir)
 		}
-		return err
+		return nil
 	}))
 	slices.Sort(less)
 	require.Equal(t, slices.Compact(less), variable(string(makefile), "BOTH"), "the variable BOTH of the Makefile")

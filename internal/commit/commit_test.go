@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/portner-go/portner/internal/commit"
+	"github.com/portner-go/portner/internal/slow"
 	"github.com/stretchr/testify/require"
 )
 
@@ -177,7 +178,7 @@ func TestConcurrent(t *testing.T) {
 // TestAllocations: a change of a store that reads Err only makes one allocation for its context.
 func TestAllocations(t *testing.T) { // not parallel: the allocations of the whole process are counted
 	parent := t.Context()
-	require.LessOrEqual(t, testing.AllocsPerRun(100, func() {
+	require.LessOrEqual(t, slow.Allocations(t, 100, func() {
 		c := commit.New(parent, time.Second)
 		if c.Err() != nil {
 			t.Fail()

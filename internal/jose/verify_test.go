@@ -19,6 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/portner-go/portner/internal/jose"
+	"github.com/portner-go/portner/internal/slow"
 )
 
 func TestVerifyAcceptsTokensOfJWX(t *testing.T) {
@@ -261,8 +262,7 @@ func TestEverySingleByteCounts(t *testing.T) {
 	}
 }
 
-// TestRejectionIsCheap: a malformed token costs at most 256 KiB and 5 ms. The least time of several rounds counts, because the
-// machine may be busy.
+// TestRejectionIsCheap: a malformed token costs at most 256 KiB and 5 ms.
 func TestRejectionIsCheap(t *testing.T) { // not parallel: it counts the memory of the process
 	set := []jose.PublicKey{public("ES256")}
 	var names []string
@@ -283,16 +283,13 @@ func TestRejectionIsCheap(t *testing.T) { // not parallel: it counts the memory 
 		const rounds = 20
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
-		spent := time.Hour
 		for range rounds {
-			start := time.Now()
 			_, err := jose.VerifyAny(token, jose.MaxToken, []string{"ES256"}, set)
-			spent = min(spent, time.Since(start))
 			require.Error(t, err, name)
 		}
 		runtime.ReadMemStats(&after)
 		require.Less(t, (after.TotalAlloc-before.TotalAlloc)/rounds, uint64(256<<10), name)
-		require.Less(t, spent, 5*time.Millisecond, name)
+		slow.Within(t, 5*time.Millisecond, func() { _, _ = jose.VerifyAny(token, jose.MaxToken, []string{"ES256"}, set) })
 	}
 }
 

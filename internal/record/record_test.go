@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/portner-go/portner/internal/record"
+	"github.com/portner-go/portner/internal/slow"
 	"github.com/portner-go/portner/storage"
 )
 
@@ -333,8 +334,8 @@ func TestRecordAllocations(t *testing.T) {
 		ACR: "substantial", AMR: []string{"BankID"}, CreatedAt: time.Unix(1, 0), ExpiresAt: time.Unix(2, 0),
 	}
 	b := record.EncodeGrant(&g)
-	require.LessOrEqual(t, testing.AllocsPerRun(100, func() { record.EncodeGrant(&g) }), 1.0)
-	require.LessOrEqual(t, testing.AllocsPerRun(100, func() { _, _ = record.DecodeGrant(b) }), 4.0)
+	require.LessOrEqual(t, slow.Allocations(t, 100, func() { record.EncodeGrant(&g) }), 1.0)
+	require.LessOrEqual(t, slow.Allocations(t, 100, func() { _, _ = record.DecodeGrant(b) }), 4.0)
 }
 
 func BenchmarkGrant(b *testing.B) {
