@@ -16,6 +16,11 @@ func putTime(b []byte, t time.Time) []byte { return putInt(b, record.Nanos(t)) }
 
 func putInt(b []byte, n int64) []byte { return binary.BigEndian.AppendUint64(b, uint64(n)) }
 
+// putTimeFrom writes the distance of t from another time of the record: a byte for the same time, and 7 for an hour. It wraps around.
+func putTimeFrom(b []byte, from int64, t time.Time) []byte {
+	return binary.AppendVarint(b, record.Nanos(t)-from)
+}
+
 func putString(b []byte, s string) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
 }
@@ -122,9 +127,18 @@ func (r *reader) uvarint() int {
 	}
 }
 
+// varint reads a number that binary.AppendVarint wrote.
+func (r *reader) varint() int64 {
+	n := uint64(r.uvarint())
+	return int64(n>>1) ^ -int64(n&1)
+}
+
 func (r *reader) int() int64 { return intAt(r.take(8), 0) }
 
 func (r *reader) time() time.Time { return record.Time(r.int()) }
+
+// timeFrom reads a time that putTimeFrom wrote.
+func (r *reader) timeFrom(from int64) time.Time { return record.Time(from + r.varint()) }
 
 func (r *reader) bool() bool { return r.take(1)[0] == 1 }
 

@@ -118,7 +118,7 @@ func (s *Store) MostVisited() (most int) {
 	return most
 }
 
-func (t sessionText) Decode() storage.Session                         { return t.decode() }
+func (t sessionText) Decode(user storage.Hash) storage.Session        { return t.decode(user) }
 func (t grantText) Decode(user storage.Hash) storage.Grant            { return t.decode(user) }
 func (t codeText) Decode(user storage.Hash) storage.AuthorizationCode { return t.decode(user) }
 func (t accessText) Decode(id string) storage.AccessToken             { return t.decode(id) }

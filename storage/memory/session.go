@@ -34,6 +34,14 @@ func (x *session) isLive(now int64) bool {
 	return !x.ended.Load() && !x.gone && now < x.text.end()
 }
 
+// endedSession is a session as it was when it ended.
+type endedSession struct {
+	text sessionText
+	user *user
+}
+
+func (e endedSession) whole() storage.Session { return e.text.decode(e.user.key) }
+
 // Session implements provider.Store.
 func (s *Store) Session(ctx context.Context, hash storage.Hash, now time.Time) (storage.Session, error) {
 	if err := ctx.Err(); err != nil {
@@ -50,7 +58,7 @@ func (s *Store) Session(ctx context.Context, hash storage.Hash, now time.Time) (
 	if !live {
 		return storage.Session{}, storage.ErrNotFound
 	}
-	return text.decode(), nil
+	return text.decode(x.user.key), nil
 }
 
 // ReplaceSession implements provider.Store.
@@ -65,8 +73,8 @@ func (s *Store) ReplaceSession(ctx context.Context, old storage.Hash, next stora
 		return nil, err
 	}
 	s.tidy(now)
-	for _, text := range r.ended {
-		ended = append(ended, text.decode())
+	for _, one := range r.ended {
+		ended = append(ended, one.whole())
 	}
 	return ended, nil
 }
@@ -80,7 +88,7 @@ type replacement struct {
 	user    uint64          // hash of the user of next
 	limit   int
 	now     int64
-	ended   []sessionText // as they were
+	ended   []endedSession
 }
 
 func (r *replacement) run() error {
@@ -220,7 +228,7 @@ func (s *Store) EndSession(ctx context.Context, hash storage.Hash, now time.Time
 	ended := s.endSessions(x)
 	st.unlock()
 	s.tidy(now)
-	return ended[0].decode(), nil
+	return ended[0].whole(), nil
 }
 
 // maxEnded is the number of ended sessions of one user whose hashes and IDs are reserved. It is at least 16 (provider.Store).
@@ -228,7 +236,7 @@ const maxEnded = 16
 
 // endSessions ends live sessions of one user and returns them as they were. Their codes and grants read that they have ended. The
 // caller holds the stripe.
-func (s *Store) endSessions(some ...*session) (whole []sessionText) {
+func (s *Store) endSessions(some ...*session) (whole []endedSession) {
 	if len(some) == 0 {
 		return nil
 	}
@@ -244,7 +252,7 @@ func (s *Store) endSessions(some ...*session) (whole []sessionText) {
 		}
 	}
 	for _, x := range some {
-		whole = append(whole, x.text)
+		whole = append(whole, endedSession{x.text, u})
 		s.sessionCount.give(1, owners{first: &u.sessionShare})
 		s.reserve(x)
 	}

@@ -8,61 +8,77 @@ import (
 	"github.com/portner-go/portner/storage"
 )
 
-// sessionText is an encoded session: hash, user key, version, three times, ID, clients, circles.
+// sessionText is an encoded session without its UserKey, which user has: hash, start, end, ID, and the rest. The times of the rest are
+// distances from the start.
 type sessionText string
 
 const (
-	sessionVersionAt = 64
-	sessionStartAt   = 72
-	sessionEndAt     = 80
-	sessionLastAt    = 88
-	sessionIDAt      = 96
+	sessionStartAt = 32
+	sessionEndAt   = 40
+	sessionIDAt    = 48
 )
 
-func (t sessionText) hash() string   { return string(t[:32]) }
-func (t sessionText) version() int64 { return intAt(string(t), sessionVersionAt) }
-func (t sessionText) start() int64   { return intAt(string(t), sessionStartAt) }
-func (t sessionText) end() int64     { return intAt(string(t), sessionEndAt) }
-func (t sessionText) id() string     { return (&reader{string(t[sessionIDAt:])}).string() }
+func (t sessionText) hash() string { return string(t[:32]) }
+func (t sessionText) start() int64 { return intAt(string(t), sessionStartAt) }
+func (t sessionText) end() int64   { return intAt(string(t), sessionEndAt) }
+func (t sessionText) id() string   { return (&reader{string(t[sessionIDAt:])}).string() }
+
+func (t sessionText) version() int64 {
+	r := t.rest()
+	return r.varint()
+}
+
+// rest returns a reader of what follows the ID.
+func (t sessionText) rest() reader {
+	r := reader{string(t[sessionIDAt:])}
+	r.string()
+	return r
+}
 
 // reserved returns the text up to the ID, which is all that is read of a session that has ended.
 func (t sessionText) reserved() sessionText {
-	r := reader{string(t[sessionIDAt:])}
-	r.string()
-	return sessionText(strings.Clone(string(t[:len(t)-len(r.rest)])))
+	return sessionText(strings.Clone(string(t[:len(t)-len(t.rest().rest)])))
 }
 
 func encodeSession(s *storage.Session) sessionText {
 	var room scratch
+	start := record.Nanos(s.StartedAt)
 	b := append(room[:0], s.Hash[:]...)
-	b = append(b, s.UserKey[:]...)
-	b = putInt(b, s.Version)
-	b = putTime(b, s.StartedAt)
+	b = putInt(b, start)
 	b = putTime(b, s.ExpiresAt)
-	b = putTime(b, s.LastRequestAt)
 	b = putString(b, s.ID)
-	b = putClients(b, s.Clients)
-	b = putCircles(b, s.Circles)
+	b = putVisits(b, s, start)
+	b = putCircles(b, s.Circles, start)
 	return sessionText(b)
 }
 
 // visited returns the text after a visit, which changes no circle.
 func (t sessionText) visited(v *storage.Visit) sessionText {
-	r := reader{string(t[sessionIDAt:])}
-	r.string()
+	r, start := t.rest(), t.start()
 	head := t[:len(t)-len(r.rest)]
-	s := storage.Session{Version: t.version(), ExpiresAt: record.Time(t.end()), LastRequestAt: record.Time(intAt(string(t), sessionLastAt)), Clients: r.clients()}
+	s := storage.Session{ExpiresAt: record.Time(t.end())}
+	r.visits(&s, start)
 	v.Apply(&s)
 	var room scratch
 	b := append(room[:0], head...)
-	putInt(b[:sessionVersionAt], s.Version)
 	putTime(b[:sessionEndAt], s.ExpiresAt)
-	putTime(b[:sessionLastAt], s.LastRequestAt)
-	b = putClients(b, s.Clients)
+	b = putVisits(b, &s, start)
 	return sessionText(append(b, r.rest...))
 }
 
-func putCircles(b []byte, circles []storage.Circle) []byte {
+// putVisits writes what a visit changes, except the end.
+func putVisits(b []byte, s *storage.Session, start int64) []byte {
+	b = binary.AppendVarint(b, s.Version)
+	b = putTimeFrom(b, start, s.LastRequestAt)
+	return putClients(b, s.Clients, start)
+}
+
+func (r *reader) visits(s *storage.Session, start int64) {
+	s.Version, s.LastRequestAt = r.varint(), r.timeFrom(start)
+	s.Clients = r.clients(start)
+}
+
+func putCircles(b []byte, circles []storage.Circle, start int64) []byte {
 	if circles == nil {
 		return append(b, 0)
 	}
@@ -73,12 +89,12 @@ func putCircles(b []byte, circles []storage.Circle) []byte {
 		b = putBytes(b, c.Identity)
 		b = putSymbol(b, c.ACR)
 		b = putSymbols(b, c.AMR)
-		b = putTime(b, c.AuthTime)
+		b = putTimeFrom(b, start, c.AuthTime)
 	}
 	return b
 }
 
-func putClients(b []byte, clients []storage.SessionClient) []byte {
+func putClients(b []byte, clients []storage.SessionClient, start int64) []byte {
 	if clients == nil {
 		return append(b, 0)
 	}
@@ -87,43 +103,40 @@ func putClients(b []byte, clients []storage.SessionClient) []byte {
 		c := &clients[i]
 		b = putSymbol(b, c.ClientID)
 		b = putString(b, c.SID)
-		b = putTime(b, c.LoginAt)
+		b = putTimeFrom(b, start, c.LoginAt)
 		b = putBool(b, c.Open)
 	}
 	return b
 }
 
-func (t sessionText) decode() storage.Session {
-	r := reader{string(t)}
-	var s storage.Session
-	s.Hash, s.UserKey = r.hash(), r.hash()
-	s.Version = r.int()
-	s.StartedAt, s.ExpiresAt, s.LastRequestAt = r.time(), r.time(), r.time()
-	s.ID = r.string()
-	s.Clients, s.Circles = r.clients(), r.circles()
+func (t sessionText) decode(userKey storage.Hash) storage.Session {
+	r, start := reader{string(t)}, t.start()
+	s := storage.Session{UserKey: userKey, Hash: r.hash(), StartedAt: r.time(), ExpiresAt: r.time(), ID: r.string()}
+	r.visits(&s, start)
+	s.Circles = r.circles(start)
 	return s
 }
 
-func (r *reader) circles() []storage.Circle {
+func (r *reader) circles(start int64) []storage.Circle {
 	n := r.uvarint()
 	if n == 0 {
 		return nil
 	}
 	v := make([]storage.Circle, n-1)
 	for i := range v {
-		v[i] = storage.Circle{Name: r.symbol(), Identity: r.bytes(), ACR: r.symbol(), AMR: r.symbols(), AuthTime: r.time()}
+		v[i] = storage.Circle{Name: r.symbol(), Identity: r.bytes(), ACR: r.symbol(), AMR: r.symbols(), AuthTime: r.timeFrom(start)}
 	}
 	return v
 }
 
-func (r *reader) clients() []storage.SessionClient {
+func (r *reader) clients(start int64) []storage.SessionClient {
 	n := r.uvarint()
 	if n == 0 {
 		return nil
 	}
 	v := make([]storage.SessionClient, n-1)
 	for i := range v {
-		v[i] = storage.SessionClient{ClientID: r.symbol(), SID: r.string(), LoginAt: r.time(), Open: r.bool()}
+		v[i] = storage.SessionClient{ClientID: r.symbol(), SID: r.string(), LoginAt: r.timeFrom(start), Open: r.bool()}
 	}
 	return v
 }
