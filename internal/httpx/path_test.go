@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -23,6 +24,28 @@ func TestCleanPath(t *testing.T) {
 			u.Path, u.RawPath = p, raw
 		}
 		require.Equal(t, want, httpx.CleanPath(u), "%q", raw)
+	}
+}
+
+func TestUnmatched(t *testing.T) {
+	t.Parallel()
+	mux := http.NewServeMux()
+	none := func(http.ResponseWriter, *http.Request) {}
+	mux.HandleFunc("GET /a", none)
+	mux.HandleFunc("PUT /a", none)
+	mux.HandleFunc("/b/", none)
+	for target, want := range map[string]struct {
+		status int
+		allow  []string
+	}{
+		"GET /a": {0, nil}, "HEAD /a": {0, nil}, "PUT /a": {0, nil}, "POST /b/c": {0, nil},
+		"POST /a": {405, []string{"GET, HEAD, PUT"}}, "OPTIONS /a": {405, []string{"GET, HEAD, PUT"}},
+		"GET /c": {404, nil}, "GET /a/": {404, nil}, "GET //a": {404, nil}, "POST /x/../a": {404, nil}, "POST /b//c": {404, nil},
+	} {
+		method, path, _ := strings.Cut(target, " ")
+		status, allow := httpx.Unmatched(mux, &http.Request{Method: method, URL: &url.URL{Path: path}})
+		require.Equal(t, want.status, status, target)
+		require.Equal(t, want.allow, allow, target)
 	}
 }
 

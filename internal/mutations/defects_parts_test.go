@@ -9,8 +9,8 @@ var administrationDefects = []defect{
 	},
 	{
 		"a form of the same site changes the configuration", "internal/standin/admin/guard.go",
-		`case "", "none", "same-origin":`,
-		`case "", "none", "same-origin", "same-site":`,
+		`case "none", "same-origin":`,
+		`case "none", "same-origin", "same-site":`,
 		nil,
 	},
 	{

@@ -187,17 +187,15 @@ func (p *Pages) Error(locale string, e ErrorPage) portner.Reply {
 // and as JSON to others.
 func (p *Pages) Handler(mux Mux) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h, pattern := mux.Handler(r)
-		if pattern != "" {
+		status, allow := httpx.Unmatched(mux.ServeMux, r)
+		if status == 0 {
 			mux.ServeHTTP(w, r)
 			return
 		}
-		none := &statusOnly{header: http.Header{}}
-		h.ServeHTTP(none, r)
-		if allow := none.header["Allow"]; allow != nil {
+		if allow != nil {
 			w.Header()["Allow"] = allow
 		}
-		p.Refuse(w, r, none.status, portner.InvalidRequest)
+		p.Refuse(w, r, status, portner.InvalidRequest)
 	})
 }
 
@@ -209,21 +207,6 @@ func (p *Pages) SameOrigin(next http.Handler) http.Handler {
 	}))
 	return protection.Handler(next)
 }
-
-// statusOnly keeps the status and the header of a response.
-type statusOnly struct {
-	status int
-	header http.Header
-}
-
-// Header returns the header.
-func (s *statusOnly) Header() http.Header { return s.header }
-
-// WriteHeader keeps the status.
-func (s *statusOnly) WriteHeader(status int) { s.status = status }
-
-// Write discards the body.
-func (s *statusOnly) Write(b []byte) (int, error) { return len(b), nil }
 
 // Refuse responds with an error: as a page to browsers, and as JSON to others.
 func (p *Pages) Refuse(w http.ResponseWriter, r *http.Request, status int, code portner.ErrorCode) {

@@ -12,6 +12,7 @@ import (
 	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/client"
 	"github.com/portner-go/portner/digdir/authorizations"
+	"github.com/portner-go/portner/internal/httpx"
 	"github.com/portner-go/portner/internal/jose"
 	"github.com/portner-go/portner/internal/seal"
 	"github.com/portner-go/portner/internal/standin/changes"
@@ -78,38 +79,17 @@ func (h *handler) routes() http.Handler {
 // unrouted returns a handler that serves mux, and writes the errors of requests that no pattern matches in the form of the API.
 func (h *handler) unrouted(mux *http.ServeMux) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if _, pattern := mux.Handler(r); pattern != "" {
+		switch status, allow := httpx.Unmatched(mux, r); {
+		case status == 0 || !httpx.CleanPath(r.URL): // mux redirects to the clean path
 			mux.ServeHTTP(w, r)
-			return
-		}
-		answer := plainAnswer{header: http.Header{}}
-		mux.ServeHTTP(&answer, r) // which knows the methods of the path
-		switch answer.status {
-		case http.StatusMethodNotAllowed:
-			w.Header()["Allow"] = answer.header["Allow"]
+		case status == http.StatusMethodNotAllowed:
+			w.Header()["Allow"] = allow
 			h.writeError(w, errNoMethod)
-		case http.StatusNotFound:
+		default:
 			h.writeError(w, errNoPath)
-		default: // a redirect to the path without empty and dot segments
-			mux.ServeHTTP(w, r)
 		}
 	})
 }
-
-// plainAnswer keeps the status and the header of a response and drops the body.
-type plainAnswer struct {
-	header http.Header
-	status int
-}
-
-// Header implements http.ResponseWriter.
-func (a *plainAnswer) Header() http.Header { return a.header }
-
-// WriteHeader implements http.ResponseWriter.
-func (a *plainAnswer) WriteHeader(status int) { a.status = status }
-
-// Write implements http.ResponseWriter.
-func (a *plainAnswer) Write(b []byte) (int, error) { return len(b), nil }
 
 type router func(pattern string, e endpoint)
 
@@ -211,9 +191,12 @@ func (h *handler) routeClients(api router, l List) {
 // routeScopes adds the paths of scopes, whose names have slashes: a parameter has the name.
 func (h *handler) routeScopes(api router, l List) {
 	api("GET /scopes", func(r *http.Request) (int, any, error) {
-		name := r.URL.Query().Get("scope")
-		if name == "" {
+		if !r.URL.Query().Has("scope") {
 			return h.getList(r, l)
+		}
+		name, err := scopeOf(r)
+		if err != nil {
+			return 0, nil, err
 		}
 		e, err := h.entry(l, name)
 		return http.StatusOK, l.shown(e), err
@@ -232,11 +215,36 @@ func (h *handler) routeScopes(api router, l List) {
 		created, err := h.create(r.Context(), l, e)
 		return http.StatusCreated, created, h.explained(l, err)
 	})
-	api("PUT /scopes", func(r *http.Request) (int, any, error) { return h.put(r, l, r.URL.Query().Get("scope")) })
+	api("PUT /scopes", func(r *http.Request) (int, any, error) {
+		name, err := scopeOf(r)
+		if err != nil {
+			return 0, nil, err
+		}
+		return h.put(r, l, name)
+	})
 	api("DELETE /scopes", func(r *http.Request) (int, any, error) {
-		e, err := h.remove(r.Context(), l, r.URL.Query().Get("scope"))
+		name, err := scopeOf(r)
+		if err != nil {
+			return 0, nil, err
+		}
+		e, err := h.remove(r.Context(), l, name)
 		return http.StatusOK, e, h.explained(l, err)
 	})
+}
+
+// scopeOf returns the parameter scope, which names one scope.
+func scopeOf(r *http.Request) (string, error) {
+	q, err := httpx.ParseQuery(r.URL.RawQuery)
+	switch name := q.Get("scope"); {
+	case err != nil:
+		return "", &refusal{http.StatusBadRequest, "scope", "the query of the URL is malformed"}
+	case q.Count("scope") > 1:
+		return "", &refusal{http.StatusBadRequest, "scope", "is repeated: one request is for one scope"}
+	case name == "":
+		return "", &refusal{http.StatusBadRequest, "scope", "is required, as a parameter of the URL"}
+	default:
+		return name, nil
+	}
 }
 
 // routeAccess adds the paths of the access of organisations to scopes.
@@ -251,15 +259,25 @@ func (h *handler) routeAccess(api router, l List) {
 		}
 		return http.StatusOK, found, err
 	}
-	api("GET /scopes/access", func(r *http.Request) (int, any, error) { return list(r.URL.Query().Get("scope")) })
+	api("GET /scopes/access", func(r *http.Request) (int, any, error) {
+		if !r.URL.Query().Has("scope") {
+			return list("")
+		}
+		name, err := scopeOf(r)
+		if err != nil {
+			return 0, nil, err
+		}
+		return list(name)
+	})
 	api("GET /scopes/access/all", func(*http.Request) (int, any, error) { return list("") })
 	set := func(state string) endpoint {
 		return func(r *http.Request) (int, any, error) {
-			e := changes.Entry{"scope": encode(r.URL.Query().Get("scope")), "consumer_orgno": encode(r.PathValue("orgno")), "state": encode(state)}
-			if l.Key(e) == "" {
-				return 0, nil, &refusal{http.StatusBadRequest, "scope", "is required"}
+			name, err := scopeOf(r)
+			if err != nil {
+				return 0, nil, err
 			}
-			err := h.cfg.Keeper.Change(r.Context(), func(c changes.Changes) (changes.Changes, error) {
+			e := changes.Entry{"scope": encode(name), "consumer_orgno": encode(r.PathValue("orgno")), "state": encode(state)}
+			err = h.cfg.Keeper.Change(r.Context(), func(c changes.Changes) (changes.Changes, error) {
 				if scopes, ok := h.list("scopes"); ok && state != "APPROVED" {
 					if _, err := h.entry(scopes, e.Text("scope")); err != nil {
 						return nil, err

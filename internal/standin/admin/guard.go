@@ -3,6 +3,7 @@ package admin
 import (
 	"crypto/subtle"
 	"net/http"
+	"net/url"
 
 	"github.com/portner-go/portner/internal/httpx"
 )
@@ -37,10 +38,19 @@ func (h *handler) guard(next http.Handler) http.Handler {
 // sameSite reports whether no page of another site made the request, unless it is a link or an address that the user follows.
 func sameSite(r *http.Request) bool {
 	switch r.Header.Get("Sec-Fetch-Site") {
-	case "", "none", "same-origin":
+	case "none", "same-origin":
 		return true
+	case "": // of no browser, or of one that sends it to encrypted addresses and to this machine only
+		return ownOrigin(r)
 	}
 	return r.Method == http.MethodGet && r.Header.Get("Sec-Fetch-Mode") == "navigate" && r.Header.Get("Sec-Fetch-Dest") == "document"
+}
+
+// ownOrigin reports whether the Origin of a request is its host, or absent.
+func ownOrigin(r *http.Request) bool {
+	origin := r.Header.Get("Origin")
+	u, err := url.Parse(origin)
+	return origin == "" || err == nil && u.Host == r.Host
 }
 
 // authenticated reports whether a request has the secret: as a bearer token (RFC 6750 §2.1), or as the password of a browser (RFC 7617).

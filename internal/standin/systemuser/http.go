@@ -93,13 +93,18 @@ func (a *API) routes() {
 	}
 }
 
-// ServeHTTP serves the endpoints below [Root] and [AccessManagement]. The status of every other path and method is 404.
+// ServeHTTP serves the endpoints below [Root] and [AccessManagement]. The status of every other path is 404, and that of another method 405.
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if _, pattern := a.mux.Handler(r); pattern == "" || !httpx.CleanPath(r.URL) {
-		write(w, errNotFound)
-		return
+	c := &call{API: a, r: r, now: a.cfg.Now()}
+	switch status, allow := httpx.Unmatched(a.mux, r); status {
+	case 0:
+		a.mux.ServeHTTP(w, r)
+	case http.StatusMethodNotAllowed:
+		w.Header()["Allow"] = allow
+		c.refuse(w, errMethod)
+	default:
+		c.refuse(w, errNotFound)
 	}
-	a.mux.ServeHTTP(w, r)
 }
 
 func (a *API) serve(w http.ResponseWriter, r *http.Request, e route) {
@@ -138,9 +143,6 @@ func (a *API) serve(w http.ResponseWriter, r *http.Request, e route) {
 
 // authenticate verifies the token of the caller.
 func (c *call) authenticate(e route) error {
-	if len(c.r.Header["Authorization"]) == 0 {
-		return errNoToken
-	}
 	t, err := c.cfg.Tokens.Verify(c.r.Context(), resource.RequestFrom(c.r))
 	if err != nil {
 		return err
@@ -190,8 +192,10 @@ func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 		return nil, nil
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
-	if err != nil {
-		return nil, malformed("$", "the body is too large or could not be read")
+	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return nil, errTooLarge
+	} else if err != nil {
+		return nil, malformed("$", "the body is incomplete")
 	}
 	return body, nil
 }
@@ -236,10 +240,9 @@ func (c *call) refuse(w http.ResponseWriter, err error) {
 	case *problem:
 		p, event.Reason = e, e.reason
 	case *resource.Error:
-		p, event.Reason = bare(http.StatusUnauthorized, e.Reason), e.Reason
-		if e.Code == portner.InsufficientScope || e.Code == "" && len(c.r.Header["Authorization"]) > 0 {
-			p.Status = http.StatusForbidden
-		}
+		reply := c.cfg.Tokens.Reply(e) // RFC 6750 §3: the challenge tells what the token lacks
+		p, event.Reason = bare(reply.Status, e.Reason), e.Reason
+		p.Detail, p.challenge = e.Description, http.Header(reply.Header).Get("Www-Authenticate")
 	default:
 		c.log.Fault(c.r.Context(), err, corrID, c.now)
 		status := http.StatusInternalServerError
@@ -266,8 +269,8 @@ func write(w http.ResponseWriter, p *problem) {
 	if contentType != "" {
 		h.Set("Content-Type", contentType)
 	}
-	if p.Status == http.StatusUnauthorized {
-		h.Set("Www-Authenticate", "Bearer")
+	if p.challenge != "" {
+		h.Set("Www-Authenticate", p.challenge)
 	}
 	w.WriteHeader(p.Status)
 	_, _ = w.Write(text)

@@ -17,7 +17,8 @@ type problem struct {
 	Errors []validationError `json:"validationErrors,omitempty"`
 	Model  map[string]any    `json:"errors,omitempty"`
 
-	reason string // for the log
+	reason    string // for the log
+	challenge string // value of WWW-Authenticate; "" for none
 }
 
 // Error returns the reason.
@@ -59,12 +60,12 @@ func texted(status int, reason, text string) *problem {
 
 // Errors without a code. 401 and 403 have no body.
 var (
-	errNoToken    = bare(http.StatusUnauthorized, "token_missing")
 	errForbidden  = bare(http.StatusForbidden, "vendor_mismatch")
 	errNotManager = bare(http.StatusForbidden, "access_manager_missing")
 	errNoUser     = bare(http.StatusForbidden, "user_missing")
-	errParameter  = bare(http.StatusBadRequest, "parameter_missing")
 	errNotFound   = bare(http.StatusNotFound, "path_unknown")
+	errMethod     = bare(http.StatusMethodNotAllowed, "method_not_allowed")
+	errTooLarge   = bare(http.StatusRequestEntityTooLarge, "request_too_large")
 	errDeleted    = texted(http.StatusBadRequest, "system_deleted", "Cannot update a system marked as deleted.")
 )
 
@@ -113,9 +114,16 @@ func invalidBody(errs []validationError) error {
 
 // malformed returns the problem of a body that cannot be read. at is the member.
 func malformed(at, text string) error {
+	return invalidModel("body_malformed", map[string]any{at: []string{text}})
+}
+
+// invalidParameters returns the problem of parameters of the query. found has the texts of each.
+func invalidParameters(found map[string]any) error { return invalidModel("parameter_missing", found) }
+
+func invalidModel(reason string, found map[string]any) *problem {
 	return &problem{
 		Type: "https://tools.ietf.org/html/rfc9110#section-15.5.1", Title: "One or more validation errors occurred.", Status: http.StatusBadRequest,
-		Model: map[string]any{at: []string{text}}, reason: "body_malformed",
+		Model: found, reason: reason,
 	}
 }
 

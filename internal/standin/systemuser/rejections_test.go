@@ -78,7 +78,6 @@ func TestSystemRejections(t *testing.T) {
 		"member twice in other case": {`{"id":"` + system + `","ID":"x"}`, nil},
 		"no object":                  {`[]`, nil},
 		"two objects":                {`{}{}`, nil},
-		"too large":                  {`{"id":"` + strings.Repeat("a", 70<<10) + `"}`, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			a := w.call(w.writer(), "POST systemregister/vendor", tc.body)
@@ -86,6 +85,10 @@ func TestSystemRejections(t *testing.T) {
 			require.NotContains(t, a.raw, "evil.example.no")
 		})
 	}
+	t.Run("too large", func(t *testing.T) {
+		a := w.call(w.writer(), "POST systemregister/vendor", `{"id":"`+strings.Repeat("a", 70<<10)+`"}`)
+		a.requireProblem(t, http.StatusRequestEntityTooLarge)
+	})
 	t.Run("media type", func(t *testing.T) {
 		r := httptest.NewRequest(http.MethodPost, systemuser.Root+"systemregister/vendor", strings.NewReader("{}"))
 		r.Header.Set("Authorization", "Bearer "+w.writer())
@@ -245,7 +248,15 @@ func TestCallers(t *testing.T) {
 			a := w.call(tc.token, endpoint, nil)
 			require.Equal(t, tc.status, a.status, "%s: %s", endpoint, name)
 			require.Empty(t, a.raw, "%s: %s", endpoint, name)
-			require.Equal(t, tc.status == 401, a.header.Get("Www-Authenticate") == "Bearer", "%s: %s", endpoint, name)
+			want := map[bool]string{true: `error="invalid_token"`, false: `error="insufficient_scope"`}[tc.status == 401]
+			if tc.token == "" {
+				want = `Bearer realm="api"`
+				require.NotContains(t, a.header.Get("Www-Authenticate"), "error=", "%s: RFC 6750 §3.1", endpoint)
+			}
+			require.Contains(t, a.header.Get("Www-Authenticate"), want, "%s: %s", endpoint, name)
+			if tc.status == 403 && strings.HasPrefix(name, "a user") == slices.Contains(scopes, systemuser.ScopePortal) {
+				require.Contains(t, a.header.Get("Www-Authenticate"), `scope="`+scopes[0]+`"`, "%s: %s", endpoint, name)
+			}
 		}
 		if slices.Contains(scopes, systemuser.ScopePortal) {
 			require.Equal(t, 403, w.call(w.machine(customer, scopes...), endpoint, nil).status, endpoint)
@@ -258,8 +269,17 @@ func TestCallers(t *testing.T) {
 		}
 	}
 	require.Equal(t, "New", w.call(w.writer(), "GET systemuser/request/vendor/"+id, nil).json(t)["status"], "nothing changed")
-	for _, path := range []string{"GET nowhere", "PATCH systemregister/vendor", "GET systemuser//byExternalId", "POST systemuser/request/x/y/z"} {
-		require.Equal(t, http.StatusNotFound, w.call(w.writer(), path, nil).status, path)
+	for _, path := range []string{"GET nowhere", "GET systemuser//byExternalId", "PATCH systemuser//byExternalId", "POST systemuser/request/x/y/z"} {
+		w.call(w.writer(), path, nil).requireProblem(t, http.StatusNotFound)
+	}
+	for path, allow := range map[string]string{
+		"PATCH systemregister/vendor": "GET, HEAD, POST", "POST systemregister": "GET, HEAD", "POST systemregister/vendor/x": "DELETE, GET, HEAD, PUT",
+		"POST " + systemuser.AccessManagement + "authorizedparties": "GET, HEAD",
+	} {
+		a := w.call(w.writer(), path, nil)
+		a.requireProblem(t, http.StatusMethodNotAllowed)
+		require.Equal(t, "method_not_allowed", w.events[len(w.events)-1].Reason, path)
+		require.Equal(t, allow, a.header.Get("Allow"), path)
 	}
 	posing := w.sign(w.ofMaskinporten, object{ // the claim of a user in a token of another issuer than Altinn
 		"iss": maskinporten, "scope": systemuser.ScopePortal, "iat": start.Unix(), "exp": start.Unix() + 60, "urn:altinn:userid": fmt.Sprint(manager),
@@ -430,4 +450,24 @@ func TestNewReportsEveryField(t *testing.T) {
 	require.Equal(t, []string{
 		"Systems[0].id", "Systems[0].id", "Systems[0].name", "Systems[1].vendor.ID", "Systems[2].clientId", "Systems[3].id", "Users[0].id", "Users[0].systemId",
 	}, fields.Names(err))
+}
+
+// TestParameters: the response names the parameters that are missing or repeated.
+func TestParameters(t *testing.T) {
+	t.Parallel()
+	w := registered(t)
+	const required, repeated = "the parameter is required", "the parameter must not be repeated"
+	for _, tc := range []struct {
+		token, path string
+		want        map[string]any
+	}{
+		{w.machine(other, systemuser.ScopeLookup), "byExternalId?clientId=a", object{"systemProviderOrgNo": []any{required}, "systemUserOwnerOrgNo": []any{required}}},
+		{w.machine(other, systemuser.ScopeLookup), "byExternalId?clientId=a&systemProviderOrgNo=b&systemUserOwnerOrgNo=c&externalRef=d&externalRef=e", object{"externalRef": []any{repeated}}},
+		{w.writer(), "vendor/byquery?orgno=1&orgno=2", object{"orgno": []any{repeated}, "system-id": []any{required}}},
+		{w.writer(), "vendor/byquery?orgno=%zz", object{"$": []any{"the query of the URL is malformed"}}},
+	} {
+		a := w.call(tc.token, "GET systemuser/"+tc.path, nil)
+		a.requireProblem(t, http.StatusBadRequest)
+		require.Equal(t, tc.want, a.json(t)["errors"], tc.path)
+	}
 }

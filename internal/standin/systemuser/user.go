@@ -133,30 +133,36 @@ func (a *API) Find(ctx context.Context, q Query) (User, error) {
 	return *u, nil
 }
 
-// query returns parameters of the query of the URL, which must not be repeated.
-func (c *call) query(names ...string) (url.Values, error) {
+// query returns the query of the URL. Its parameters must not be repeated, and the required ones must have a value.
+func (c *call) query(required []string, optional ...string) (url.Values, error) {
 	q, err := url.ParseQuery(c.r.URL.RawQuery)
 	if err != nil {
-		return nil, errParameter
+		return nil, invalidParameters(map[string]any{"$": []string{"the query of the URL is malformed"}})
 	}
-	for _, name := range names {
+	found := map[string]any{}
+	for _, name := range slices.Concat(required, optional) {
 		if len(q[name]) > 1 {
-			return nil, errParameter
+			found[name] = []string{"the parameter must not be repeated"}
 		}
+	}
+	for _, name := range required {
+		if q.Get(name) == "" {
+			found[name] = []string{"the parameter is required"}
+		}
+	}
+	if len(found) > 0 {
+		return nil, invalidParameters(found)
 	}
 	return q, nil
 }
 
 // lookup is the look-up of Maskinporten.
 func (c *call) lookup() (answer, error) {
-	q, err := c.query("clientId", "systemProviderOrgNo", "systemUserOwnerOrgNo", "externalRef")
+	q, err := c.query([]string{"clientId", "systemProviderOrgNo", "systemUserOwnerOrgNo"}, "externalRef")
 	if err != nil {
 		return answer{}, err
 	}
 	want := Query{q.Get("clientId"), q.Get("systemProviderOrgNo"), q.Get("systemUserOwnerOrgNo"), q.Get("externalRef")}
-	if want.ClientID == "" || want.Vendor == "" || want.Customer == "" {
-		return answer{}, errParameter
-	}
 	u, err := c.Find(c.r.Context(), want)
 	if errors.Is(err, storage.ErrNotFound) {
 		return answer{}, bare(http.StatusNotFound, "system_user_unknown")
@@ -168,14 +174,11 @@ func (c *call) lookup() (answer, error) {
 
 // vendorUser returns a system user of a system of the vendor.
 func (c *call) vendorUser() (answer, error) {
-	q, err := c.query("system-id", "orgno", "external-ref")
+	q, err := c.query([]string{"system-id", "orgno"}, "external-ref")
 	if err != nil {
 		return answer{}, err
 	}
 	system, orgno, ref := q.Get("system-id"), q.Get("orgno"), q.Get("external-ref")
-	if system == "" || orgno == "" {
-		return answer{}, errParameter
-	}
 	if ref == "" {
 		ref = orgno
 	}
