@@ -305,6 +305,24 @@ func TestTokens(t *testing.T) {
 	require.NotContains(t, w.log.String(), "example.no\"")
 }
 
+// requireRejected verifies that a response tells what is wrong, without a number of the request, and that the log has the reason.
+func (w *world) requireRejected(a *httptest.ResponseRecorder, status int, reason, message string, name ...any) {
+	w.t.Helper()
+	require.Equal(w.t, status, a.Code, name...)
+	var body struct {
+		Status         int
+		Error, Message string
+	}
+	require.NoError(w.t, json.Unmarshal(a.Body.Bytes(), &body))
+	require.Equal(w.t, status, body.Status, name...)
+	require.Equal(w.t, http.StatusText(status), body.Error, name...)
+	require.Contains(w.t, body.Message, message, name...)
+	require.NotContains(w.t, body.Message, kari[:6], name...)
+	lines := strings.Split(strings.TrimSpace(w.log.String()), "\n")
+	require.Contains(w.t, lines[len(lines)-1], `"endpoint":"krr"`, name...)
+	require.Contains(w.t, lines[len(lines)-1], `"reason":"`+reason+`"`, name...)
+}
+
 // TestBodies sends the bodies that are rejected (docs/spec/krr.md §3).
 func TestBodies(t *testing.T) {
 	t.Parallel()
@@ -316,23 +334,45 @@ func TestBodies(t *testing.T) {
 	}
 	require.Equal(t, http.StatusOK, w.call(http.MethodPost, "/rest/v1/personer", token, numbers(thousand...)).Code)
 	unborn := unborn(t)
-	for name, body := range map[string]string{
-		"no numbers": numbers(), "1001 numbers": numbers(append(thousand, ola)...), "ten digits": numbers("2187949801"), "wrong check digit": numbers("21879498013"),
-		"not synthetic": numbers(kari, unborn), "no array": `{"personidentifikatorer":"` + kari + `"}`, "a number": `{"personidentifikatorer":[21879498012]}`,
-		"unknown member": `{"personidentifikatorer":["` + kari + `"],"informasjonsbehov":[]}`, "member twice": `{"personidentifikatorer":["` + kari + `"],"personidentifikatorer":[]}`,
-		"no object": `["` + kari + `"]`, "two objects": numbers(kari) + numbers(kari), "too large": `{"personidentifikatorer":["` + strings.Repeat("1", 70<<10) + `"]}`,
+	const (
+		object = "The body must be a JSON object with one member, personidentifikatorer."
+		array  = "personidentifikatorer must be an array of 1 to 1000 strings."
+	)
+	for name, tc := range map[string]struct{ body, message string }{
+		"no numbers":        {numbers(), array},
+		"1001 numbers":      {numbers(append(thousand, ola)...), array},
+		"ten digits":        {numbers("2187949801"), "personidentifikatorer[0] must be a national identity number"},
+		"wrong check digit": {numbers(ola, "21879498013"), "personidentifikatorer[1] must be a national identity number"},
+		"not synthetic":     {numbers(kari, unborn), "personidentifikatorer[1] must be a synthetic national identity number"},
+		"no array":          {`{"personidentifikatorer":"` + kari + `"}`, array},
+		"a number":          {`{"personidentifikatorer":[21879498012]}`, array},
+		"unknown member":    {`{"personidentifikatorer":["` + kari + `"],"informasjonsbehov":[]}`, object},
+		"another member":    {`{"personer":["` + kari + `"]}`, array},
+		"member twice":      {`{"personidentifikatorer":["` + kari + `"],"personidentifikatorer":[]}`, object},
+		"no object":         {`["` + kari + `"]`, object},
+		"two objects":       {numbers(kari) + numbers(kari), object},
+		"no JSON":           {`{"personidentifikatorer":["` + kari, object},
 	} {
-		a := w.call(http.MethodPost, "/rest/v1/personer", token, body)
-		require.Equal(t, http.StatusBadRequest, a.Code, name)
-		require.JSONEq(t, `{"status":400,"error":"Bad Request"}`, a.Body.String(), name)
+		a := w.call(http.MethodPost, "/rest/v1/personer", token, tc.body)
+		w.requireRejected(a, http.StatusBadRequest, "body_malformed", tc.message, name)
 	}
+	large := w.call(http.MethodPost, "/rest/v1/personer", token, `{"personidentifikatorer":["`+strings.Repeat("1", 70<<10)+`"]}`)
+	w.requireRejected(large, http.StatusRequestEntityTooLarge, "request_too_large", "The body must have at most 65536 bytes.")
 	r := httptest.NewRequest(http.MethodPost, "/rest/v1/personer", strings.NewReader(numbers(kari)))
 	r.Header.Set("Authorization", "Bearer "+token)
 	a := httptest.NewRecorder()
 	w.s.Handler().ServeHTTP(a, r)
-	require.Equal(t, http.StatusUnsupportedMediaType, a.Code)
+	w.requireRejected(a, http.StatusUnsupportedMediaType, "body_media_type", "The Content-Type must be application/json.")
 	for _, path := range []string{"/rest/v3/personer", "/rest/v1//personer", "/", "/rest/v1/person/" + kari} {
-		require.Equal(t, http.StatusNotFound, w.call(http.MethodPost, path, token, numbers(kari)).Code, path)
+		w.requireRejected(w.call(http.MethodPost, path, token, numbers(kari)), http.StatusNotFound, "path_unknown", "The path is unknown.")
+	}
+	for request, allow := range map[string]string{
+		"GET /rest/v1/personer": "POST", "PUT /rest/v2/personer": "POST", "POST /rest/v1/person": "GET, HEAD", "PATCH /rest/v1/person": "GET, HEAD",
+	} {
+		method, path, _ := strings.Cut(request, " ")
+		a := w.call(method, path, token, "")
+		w.requireRejected(a, http.StatusMethodNotAllowed, "method_not_allowed", "The methods of the path are "+allow+".", request)
+		require.Equal(t, allow, a.Header().Get("Allow"), request)
 	}
 	require.NotContains(t, w.log.String(), unborn)
 }

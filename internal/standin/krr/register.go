@@ -12,6 +12,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/portner-go/portner"
+	"github.com/portner-go/portner/internal/audit"
 	"github.com/portner-go/portner/internal/httpx"
 	"github.com/portner-go/portner/internal/jose"
 	"github.com/portner-go/portner/internal/standin"
@@ -157,6 +159,7 @@ func unregistered(pid string, v view) entry {
 type register struct {
 	persons map[string]*Person
 	now     func() time.Time
+	log     audit.Log
 }
 
 // handler returns the APIs. machines verifies the tokens of Maskinporten, and users those of ID-porten.
@@ -173,11 +176,15 @@ func (g *register) handler(machines, users *resource.Verifier, sources []string)
 		mux.Handle("GET "+userPath, users.Protect(rules, http.HandlerFunc(g.own)))
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if _, pattern := mux.Handler(r); pattern == "" || !httpx.CleanPath(r.URL) {
-			fail(w, http.StatusNotFound)
-			return
+		switch status, allow := httpx.Unmatched(mux, r); status {
+		case 0:
+			mux.ServeHTTP(w, r)
+		case http.StatusMethodNotAllowed:
+			w.Header()["Allow"] = allow
+			g.reject(w, r, &rejection{status, "method_not_allowed", "The methods of the path are " + strings.Join(allow, ", ") + "."})
+		default:
+			g.reject(w, r, &rejection{status, "path_unknown", "The path is unknown."})
 		}
-		mux.ServeHTTP(w, r)
 	})
 }
 
@@ -188,9 +195,9 @@ func viewOf(t *resource.Token, contacts, post string) view {
 
 // lookup returns persons by their numbers, in the order of the request.
 func (g *register) lookup(w http.ResponseWriter, r *http.Request) {
-	numbers, status, err := readNumbers(w, r)
-	if err != nil {
-		fail(w, status)
+	numbers, rejected := readNumbers(w, r)
+	if rejected != nil {
+		g.reject(w, r, rejected)
 		return
 	}
 	v, now := viewOf(resource.FromContext(r.Context()), scopeContacts, scopePost), g.now()
@@ -215,41 +222,61 @@ func (g *register) own(w http.ResponseWriter, r *http.Request) {
 	reply(w, unregistered(pid, v))
 }
 
+// rejection is the reason for which a request is rejected.
+type rejection struct {
+	status  int
+	reason  string // for the log
+	message string // for the caller; without a value of the request
+}
+
 // readNumbers reads the numbers of a request. Every one must be a synthetic national identity number: a stand-in never handles those of people.
-func readNumbers(w http.ResponseWriter, r *http.Request) (numbers []string, status int, err error) {
+func readNumbers(w http.ResponseWriter, r *http.Request) ([]string, *rejection) {
+	malformed := func(message string) ([]string, *rejection) {
+		return nil, &rejection{http.StatusBadRequest, "body_malformed", message}
+	}
 	if kind, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";"); !strings.EqualFold(strings.TrimSpace(kind), "application/json") {
-		return nil, http.StatusUnsupportedMediaType, errors.New("media type")
+		return nil, &rejection{http.StatusUnsupportedMediaType, "body_media_type", "The Content-Type must be application/json."}
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
-	if err != nil {
-		return nil, http.StatusBadRequest, err
+	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return nil, &rejection{http.StatusRequestEntityTooLarge, "request_too_large", fmt.Sprintf("The body must have at most %d bytes.", maxBody)}
+	} else if err != nil {
+		return malformed("The body is incomplete.")
 	}
 	o, err := jose.ParseObject(body)
 	if err != nil || o.Len() != 1 {
-		return nil, http.StatusBadRequest, errors.New("not an object with one member")
+		return malformed("The body must be a JSON object with one member, personidentifikatorer.")
 	}
-	numbers, err = o.Strings("personidentifikatorer")
+	numbers, err := o.Strings("personidentifikatorer")
 	if err != nil || len(numbers) == 0 || len(numbers) > maxPersons {
-		return nil, http.StatusBadRequest, errors.New("personidentifikatorer")
+		return malformed(fmt.Sprintf("personidentifikatorer must be an array of 1 to %d strings.", maxPersons))
 	}
-	for _, n := range numbers {
+	for i, n := range numbers {
 		if err := standin.CheckPID(n); err != nil {
-			return nil, http.StatusBadRequest, fmt.Errorf("personidentifikatorer: %w", err)
+			return malformed(fmt.Sprintf("personidentifikatorer[%d] %v.", i, err))
 		}
 	}
-	return numbers, http.StatusOK, nil
+	return numbers, nil
 }
 
 func reply(w http.ResponseWriter, v any) {
 	text, err := json.Marshal(v)
 	if err != nil { // of the types above there is none
-		fail(w, http.StatusInternalServerError)
-		return
+		panic(err)
 	}
 	httpx.WriteJSON(w, http.StatusOK, text)
 }
 
-// fail writes an error without a value of the request. The body of the real service is not documented.
-func fail(w http.ResponseWriter, status int) {
-	httpx.WriteJSON(w, status, fmt.Appendf(nil, `{"status":%d,"error":%q}`, status, http.StatusText(status)))
+// reject writes an error and logs its reason. The body of the real service is not documented; this is that of its framework.
+func (g *register) reject(w http.ResponseWriter, r *http.Request, why *rejection) {
+	g.log.Emit(r.Context(), portner.Event{Name: portner.EventRefused, Time: g.now(), CorrelationID: httpx.NewCorrelationID(), Reason: why.reason})
+	text, err := json.Marshal(struct {
+		Status  int    `json:"status"`
+		Error   string `json:"error"`
+		Message string `json:"message"`
+	}{why.status, http.StatusText(why.status), why.message})
+	if err != nil { // of this type there is none
+		panic(err)
+	}
+	httpx.WriteJSON(w, why.status, text)
 }

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/portner-go/portner/internal/audit"
 	"github.com/portner-go/portner/internal/standin"
 	"github.com/portner-go/portner/resource"
 )
@@ -185,7 +186,7 @@ func (s *Server) Base() string {
 
 // build builds the handler.
 func (s *Server) build() error {
-	g := &register{persons: map[string]*Person{}, now: func() time.Time { return s.Now() }}
+	g := &register{persons: map[string]*Person{}, now: func() time.Time { return s.Now() }, log: audit.Log{Endpoint: "krr", Logger: s.log}}
 	for i := range s.Config.Persons {
 		g.persons[s.Config.Persons[i].PID] = &s.Config.Persons[i]
 	}
