@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -72,24 +73,13 @@ func serve(t *testing.T, s interface{ Serve(context.Context) error }) (stop func
 func newPair(t *testing.T, args ...string) (p *pair, stopAltinn func()) {
 	t.Helper()
 	p = &pair{t: t}
-	scopes := append([]string{"eksempel:data.read"}, vendorScopes...)
 	file := filepath.Join(t.TempDir(), "maskinporten.json")
-	configure := func(further map[string]any) {
-		all := []any{}
-		for _, s := range vendorScopes {
-			all = append(all, map[string]any{"name": s, "owner_orgno": "974761076", "description": s, "accessible_for_all": true})
-		}
-		c := map[string]any{
-			"clients": []any{map[string]any{"client_id": maskinporten.DemoClient, "client_orgno": vendorOrgno, "scopes": scopes, "jwks": maskinporten.DemoJWKS()}}, "scopes": all,
-		}
-		for name, value := range further {
-			c[name] = value
-		}
+	configure := func(c map[string]any) {
 		text, err := json.Marshal(c)
 		require.NoError(t, err)
 		require.NoError(t, os.WriteFile(file, text, 0o600))
 	}
-	configure(nil)
+	configure(map[string]any{})
 	prepared, err := standintest.Prepare(t, programs.Maskinporten().Command(), slog.DiscardHandler, "-addr", "localhost:0", "-config", file)
 	require.NoError(t, err)
 	p.maskinporten = prepared.(*maskinporten.Server)
@@ -291,6 +281,44 @@ func TestSystemUserStory(t *testing.T) {
 	require.Equal(t, http.StatusAccepted, status)
 	status, _ = p.systemUserGrant()
 	require.Equal(t, http.StatusBadRequest, status)
+}
+
+// TestDocumentedStory plays the commands of docs/altinn-config.md with the built-in client of Maskinporten.
+func TestDocumentedStory(t *testing.T) {
+	t.Parallel()
+	docs, err := os.ReadFile("../../docs/altinn-config.md")
+	require.NoError(t, err)
+	_, section, _ := strings.Cut(string(docs), "\n## System users\n")
+	section, _, _ = strings.Cut(section, "\n## ")
+	var bodies []map[string]any
+	for _, m := range regexp.MustCompile(`(?s)'(\{.*?\})'`).FindAllStringSubmatch(section, -1) {
+		bodies = append(bodies, decoded(t, m[1]))
+	}
+	require.Len(t, bodies, 4, "the claims of the vendor, a system, a request, and the claims for the system user")
+	p, _ := newPair(t)
+	granted := func(claims map[string]any) string {
+		status, answer := p.grant("", claims)
+		require.Equal(t, http.StatusOK, status, answer)
+		return answer["access_token"].(string)
+	}
+	vendor := granted(bodies[0])
+	for i, path := range []string{"systemregister/vendor", "systemuser/request/vendor"} {
+		require.Contains(t, section, "http://localhost:8100/authentication/api/v1/"+path+" -d '")
+		status, body := p.json(http.MethodPost, path, vendor, bodies[1+i])
+		require.Contains(t, []int{http.StatusOK, http.StatusCreated}, status, body)
+		if status == http.StatusCreated {
+			page := decoded(t, body)["confirmUrl"].(string)
+			status, _ = p.send(http.MethodPost, page, "", "application/x-www-form-urlencoded", "user=161488&decision=approve", "Origin", p.base, "Sec-Fetch-Site", "same-origin")
+			require.Equal(t, http.StatusOK, status)
+		}
+	}
+	status, exchanged := p.send(http.MethodGet, p.base+"/authentication/api/v1/exchange/maskinporten", granted(bodies[3]), "", "")
+	require.Equal(t, http.StatusOK, status)
+	details := (&world{t: t}).claims(exchanged)["authorization_details"].([]any)[0].(map[string]any)
+	require.Equal(t, bodies[1]["id"], details["system_id"], "the system user that was approved, not the built-in one")
+	status, body := p.send(http.MethodGet, p.base+"/api/meg", exchanged, "", "")
+	require.Equal(t, http.StatusOK, status)
+	require.Contains(t, section, decoded(t, body)["systembruker_hos"])
 }
 
 // TestConfirmPage: a browser answers a request on the page of confirmUrl, and returns to the vendor.

@@ -39,6 +39,11 @@ const (
 	digitalPost   = "krr:global/digitalpost.read"
 )
 
+// vendorScopes are the scopes with which a vendor registers its systems at Altinn and requests system users.
+var vendorScopes = []string{
+	"altinn:authentication/systemregister.write", "altinn:authentication/systemuser.request.write", "altinn:authentication/systemuser.request.read",
+}
+
 // demoKeyPEM is the private key of the built-in client. It is public: do not register it with another server.
 //
 //go:embed demo.key.pem
@@ -65,8 +70,8 @@ func DemoJWKS() json.RawMessage {
 }
 
 func builtin() Config {
-	scopes := []string{DemoScope, DemoDelegated, DemoAltinn, scope.Authorizations, contacts, digitalPost}
-	return Config{
+	scopes := append([]string{DemoScope, DemoDelegated, DemoAltinn, scope.Authorizations, contacts, digitalPost}, vendorScopes...)
+	c := Config{
 		Organisations: []organisation{
 			{DemoOrg, "Eksempelvirksomheten"}, {DemoCustomer, "Kunden"}, {DemoOwner, "API-tilbyderen"},
 		},
@@ -101,4 +106,8 @@ func builtin() Config {
 			}},
 		}},
 	}
+	for _, name := range vendorScopes {
+		c.Scopes = append(c.Scopes, scope.Scope{Name: name, OwnerOrgno: DemoOwner, Description: "Systembrukere i Altinn", AccessibleForAll: true})
+	}
+	return c
 }
