@@ -71,3 +71,23 @@ func TestLinks(t *testing.T) {
 	}
 	require.Greater(t, found, 40, "too few links found")
 }
+
+// TestServersInTheBackground: a command after one that ends with & waits for the server, which go run builds first.
+func TestServersInTheBackground(t *testing.T) {
+	t.Parallel()
+	found := 0
+	for _, pattern := range []string{"*.md", "docs/*.md", "docs/spec/*.md", "examples/*/*.md", "storage/*/*.md", "*/*.md"} {
+		files, err := filepath.Glob(pattern)
+		require.NoError(t, err)
+		for _, file := range files {
+			text, err := os.ReadFile(file)
+			require.NoError(t, err)
+			for _, m := range regexp.MustCompile(`(?m)^.*[^&] &$\n(.*)`).FindAllStringSubmatch(string(text), -1) {
+				found++
+				require.Contains(t, m[1], "curl ", file)
+				require.Regexp(t, `--retry \d+ --retry-delay 1 --retry-connrefused `, m[1], file)
+			}
+		}
+	}
+	require.NotZero(t, found)
+}
