@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -125,7 +127,7 @@ func TestRefused(t *testing.T) {
 		"landscape -config main.go":            "landscape: -config: main.go is a file: write the name of the folder with",
 		"token idporten -user nobody":          `-user: the configuration has no user "nobody": it has kari, `,
 		"token idporten -client none":          `-client: the configuration has no client "none"`,
-		"token idporten -scope a:b":            "invalid_scope",
+		"token idporten -scope a:b":            `(the client is "min-tjeneste" of the configuration, and its scopes are openid profile`,
 		"token maskinporten -claims x":         "-claims: must be a JSON object, such as",
 		"idporten -adr x":                      "idporten: flag provided but not defined: -adr",
 		"idporten -config a -config b -addr x": "portner idporten: -addr: each of several -config has its own",
@@ -140,6 +142,26 @@ func TestRefused(t *testing.T) {
 			require.NotContains(t, errs, "goroutine")
 		})
 	}
+}
+
+// TestTokenOfNobody: a configuration without users cannot log one in.
+func TestTokenOfNobody(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "idporten.json")
+	require.NoError(t, os.WriteFile(file, []byte(`{"clients": [{"client_id": "a", "client_secret": "Zs8RkHx5WqNv2TyBm4LcGj7PdKf1UaEo", "client_orgno": "991825827", "redirect_uris": ["http://localhost:3000/cb"]}]}`), 0o600))
+	status, _, errs := ran(t, "token", "idporten", "-config", file)
+	require.Equal(t, 1, status)
+	require.Equal(t, "portner token: the configuration has no users: add one to users\n", errs)
+}
+
+// TestRefusedExchange: a refusal of Altinn has no body, and the command says where the reason is.
+func TestRefusedExchange(t *testing.T) {
+	t.Parallel()
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusUnauthorized) }))
+	t.Cleanup(s.Close)
+	status, _, errs := ran(t, "token", "altinn", "-altinn", s.URL, "-token", "x")
+	require.Equal(t, 1, status)
+	require.Equal(t, "portner token: 401 Unauthorized: no body, as at Altinn; the log of the server has the reason\n", errs)
 }
 
 // TestHelp: each command describes itself, with status 0.

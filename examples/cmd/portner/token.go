@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -15,6 +17,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/client"
 	"github.com/portner-go/portner/digdir/altinn"
 	"github.com/portner-go/portner/examples/internal/programs"
@@ -98,6 +101,8 @@ func loggedIn(ctx context.Context, s server, args []string, stdout, stderr io.Wr
 	token, err := l.run(ctx)
 	if err == nil {
 		_, err = fmt.Fprintln(stdout, token)
+	} else if strings.Contains(err.Error(), string(portner.InvalidScope)) {
+		err = fmt.Errorf("%w (the client is %q of the configuration, and its scopes are %s)", err, l.client.ClientID, strings.Join(l.client.Scopes, " "))
 	}
 	return err
 }
@@ -151,6 +156,9 @@ func (l *login) choose(name string, d standin.Document) (addr string, err error)
 		var names []string
 		for _, a := range accounts {
 			names = append(names, a.Username)
+		}
+		if len(names) == 0 {
+			return "", errors.New("the configuration has no users: add one to users")
 		}
 		return "", fmt.Errorf("-user: the configuration has no user %q: it has %s", l.user, strings.Join(names, ", "))
 	}
@@ -224,7 +232,7 @@ func exchanged(ctx context.Context, args []string, stdout io.Writer) error {
 		return fmt.Errorf("%w (portner altinn is the server; -altinn names another address)", err)
 	}
 	if status != http.StatusOK {
-		return fmt.Errorf("%d: %s", status, body)
+		return fmt.Errorf("%d %s: %s", status, http.StatusText(status), cmp.Or(string(bytes.TrimSpace(body)), "no body, as at Altinn; the log of the server has the reason"))
 	}
 	var text string
 	if json.Unmarshal(body, &text) != nil {
