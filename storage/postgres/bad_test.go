@@ -33,7 +33,7 @@ const (
 func TestSuiteRejectsBadStores(t *testing.T) {
 	if bad := os.Getenv(badVariable); bad != "" {
 		pool := openPool(t, os.Getenv(badDatabase))
-		s := badStore{openStore(t, pool, postgres.Config{Timeout: time.Minute}), pool, bad}
+		s := badStore{openStore(t, pool, postgres.Config{}), pool, bad}
 		storagetest.Run(t, func(*testing.T) provider.Store { return s })
 		storagetest.RunReplay(t, func(*testing.T) client.ReplayStore { return s })
 		return

@@ -105,7 +105,7 @@ func BenchmarkBeside(b *testing.B) {
 	pool := openPool(b, server.URL+"&pool_max_conns=8")
 	defer pool.Close()
 	require.NoError(b, postgres.Migrate(bg, pool))
-	s := openStore(b, pool, postgres.Config{Timeout: time.Minute})
+	s := openStore(b, pool, postgres.Config{})
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	require.NoError(b, err)
 	sign := func() { // the id_token and the access token

@@ -7,6 +7,9 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
+// A slow machine is no fault. What depends on the timeout calls Hurried.
+func init() { defaultTimeout = maxTimeout }
+
 // Fault is what a method returns for an error of pgx.
 func Fault(err error) error { return fault(context.Background(), err) }
 

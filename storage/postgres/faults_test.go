@@ -142,14 +142,13 @@ func (p *proxy) url(url string) string { return strings.Replace(url, p.to, p.Add
 // timeout, and that the store works again afterwards (docs/threat-model.md J6).
 func TestOutages(t *testing.T) {
 	t.Parallel()
-	patient := postgres.Config{Timeout: time.Minute}
 	t.Run("down", func(t *testing.T) {
 		t.Parallel()
 		d := newDatabase(t)
 		p := newProxy(t, server.Addr)
 		pool := openPool(t, p.url(d.url))
 		defer pool.Close()
-		s := openStore(t, pool, patient)
+		s := openStore(t, pool, postgres.Config{})
 		require.NoError(t, s.Ping(bg))
 		p.down()
 		s.Hurried(func() {
@@ -163,7 +162,7 @@ func TestOutages(t *testing.T) {
 		p := newProxy(t, server.Addr)
 		pool := openPool(t, p.url(d.url))
 		defer pool.Close()
-		s := openStore(t, pool, patient)
+		s := openStore(t, pool, postgres.Config{})
 		p.mu.Lock()
 		p.silent = true
 		p.mu.Unlock()
@@ -178,7 +177,7 @@ func TestOutages(t *testing.T) {
 		t.Parallel()
 		pool := openPool(t, newDatabase(t).url+"&pool_max_conns=1")
 		defer pool.Close()
-		s := openStore(t, pool, patient)
+		s := openStore(t, pool, postgres.Config{})
 		held, err := pool.Acquire(bg)
 		require.NoError(t, err)
 		s.Hurried(func() {
@@ -194,7 +193,7 @@ func TestOutages(t *testing.T) {
 		d := newDatabase(t)
 		pool := openPool(t, d.url+"&pool_max_conns=1")
 		defer pool.Close()
-		s := openStore(t, pool, patient)
+		s := openStore(t, pool, postgres.Config{})
 		set := func(timeout string) {
 			_, err := pool.Exec(bg, "SET statement_timeout = "+timeout)
 			require.NoError(t, err)
@@ -212,7 +211,7 @@ func TestOutages(t *testing.T) {
 	t.Run("locked longer than the timeout", func(t *testing.T) {
 		t.Parallel()
 		d := newDatabase(t)
-		s := openStore(t, d.pool, patient)
+		s := openStore(t, d.pool, postgres.Config{})
 		tx, err := d.pool.Begin(bg)
 		require.NoError(t, err)
 		_, err = tx.Exec(bg, "LOCK TABLE portner.sessions, portner.grants, portner.requests, portner.replays, portner.probe")
@@ -232,7 +231,7 @@ func TestOutages(t *testing.T) {
 		newDatabase(t)
 		pool := openPool(t, "postgres://postgres@"+server.Addr+"/unknown?sslmode=disable")
 		defer pool.Close()
-		_, err := postgres.New(bg, pool, patient)
+		_, err := postgres.New(bg, pool, postgres.Config{})
 		require.ErrorIs(t, err, portner.ErrUnavailable)
 	})
 }
@@ -296,7 +295,7 @@ func TestLostAnswer(t *testing.T) {
 	p := newProxy(t, server.Addr)
 	pool := openPool(t, p.url(d.url))
 	defer pool.Close()
-	lossy, direct := openStore(t, pool, postgres.Config{Timeout: time.Minute}), openStore(t, d.pool, postgres.Config{})
+	lossy, direct := openStore(t, pool, postgres.Config{}), openStore(t, d.pool, postgres.Config{})
 	c := codeOf(1, epoch)
 	require.NoError(t, lossy.FinishRequest(bg, outcomeOf(1, c), epoch))
 	tx, err := d.pool.Begin(bg) // holds the call until its connection is cut
@@ -318,7 +317,7 @@ func TestLostAnswer(t *testing.T) {
 // waitForLocks waits until some connections wait for a lock.
 func waitForLocks(t *testing.T, pool *pgxpool.Pool, connections int) {
 	t.Helper()
-	require.Eventually(t, func() bool { return locksAwaited(t, pool) == connections }, 20*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return locksAwaited(t, pool) == connections }, 2*time.Minute, time.Millisecond)
 }
 
 // locksAwaited returns the number of connections that wait for a lock.
@@ -337,7 +336,7 @@ func waitUntilIdle(t *testing.T, pool *pgxpool.Pool) {
 		err := pool.QueryRow(bg, `SELECT count(*) = 0 FROM pg_stat_activity
 			WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend' AND state <> 'idle'`).Scan(&idle)
 		return err == nil && idle
-	}, 20*time.Second, time.Millisecond)
+	}, 2*time.Minute, time.Millisecond)
 }
 
 // TestCancelledWhileRunning verifies that a caller that goes away neither interrupts a change nor costs a connection

@@ -6,7 +6,6 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -88,7 +87,7 @@ func TestDroppedGuards(t *testing.T) {
 	t.Parallel()
 	slow.Test(t) // 8 s of CPU
 	d := newDatabase(t)
-	s := openStore(t, d.pool, postgres.Config{Timeout: time.Minute})
+	s := openStore(t, d.pool, postgres.Config{})
 	migration, err := os.ReadFile(filepath.Join("migrations", "0002_functions.sql"))
 	require.NoError(t, err)
 	for _, g := range guards {

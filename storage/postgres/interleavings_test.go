@@ -62,7 +62,7 @@ func (t *trace) add(node, text, verdict string) {
 // run makes the calls in a database, and returns them if no order explains their verdicts, or "".
 func (m meeting) run(t *testing.T, d database) string {
 	t.Helper()
-	s := openStore(t, d.pool, postgres.Config{Timeout: time.Minute})
+	s := openStore(t, d.pool, postgres.Config{})
 	var told trace
 	told.WriteString(m.name)
 	for _, c := range m.prepare {
@@ -90,7 +90,7 @@ func (m meeting) run(t *testing.T, d database) string {
 			return false
 		}
 	}
-	require.Eventually(t, func() bool { return ended() || locksAwaited(t, d.pool) == 2 }, 20*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return ended() || locksAwaited(t, d.pool) == 2 }, 2*time.Minute, time.Millisecond)
 	if v.b != "" {
 		told.add("B", m.b.text, v.b)
 		for i, c := range m.between {

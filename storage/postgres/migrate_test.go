@@ -4,7 +4,6 @@ import (
 	"errors"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
@@ -65,7 +64,7 @@ func TestOldAndNew(t *testing.T) {
 	pool := openPool(t, url)
 	defer pool.Close()
 	require.NoError(t, postgres.Migrate(bg, pool))
-	old := openStore(t, pool, postgres.Config{Timeout: 30 * time.Second})
+	old := openStore(t, pool, postgres.Config{})
 
 	stop, n := make(chan struct{}), make(chan int, 1)
 	go func() { // logins while the schema changes; a failure ends the test

@@ -30,7 +30,7 @@ func TestNodes(t *testing.T) {
 		for range n {
 			pool := openPool(t, d.url)
 			t.Cleanup(pool.Close)
-			s := openStore(t, pool, postgres.Config{Timeout: time.Minute})
+			s := openStore(t, pool, postgres.Config{})
 			nodes = append(nodes, storagetest.Node{Store: s, PushedRequests: s, Replay: s, Sweep: s.Sweep})
 		}
 		return nodes
@@ -65,7 +65,7 @@ func TestPgBouncer(t *testing.T) {
 	pool := openPool(t, bouncerURL(t, url))
 	defer pool.Close()
 	require.NoError(t, postgres.Migrate(bg, pool))
-	s := openStore(t, pool, postgres.Config{Timeout: time.Minute})
+	s := openStore(t, pool, postgres.Config{})
 	all := calls(s)
 	for n := 10; n < 30; n += 10 {
 		prepare(t, s, n)
@@ -109,7 +109,7 @@ func TestPgBouncer(t *testing.T) {
 func TestContractPgBouncer(t *testing.T) {
 	t.Parallel()
 	open := func(t *testing.T) *postgres.Store {
-		return openStore(t, openPoolOf(t, bouncerURL(t, newDatabase(t).url)), postgres.Config{Timeout: time.Minute})
+		return openStore(t, openPoolOf(t, bouncerURL(t, newDatabase(t).url)), postgres.Config{})
 	}
 	storagetest.RunPushedRequests(t, func(t *testing.T) authorize.PushedRequestStore { return open(t) })
 	storagetest.RunReplay(t, func(t *testing.T) client.ReplayStore { return open(t) })

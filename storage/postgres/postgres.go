@@ -52,9 +52,11 @@ type Config struct {
 	OnSweep func(ctx context.Context) (done func(removed int, err error))
 }
 
+// defaultTimeout is longer in the tests of this package.
+var defaultTimeout = 3 * time.Second
+
 // Bounds that are not configurable.
 const (
-	defaultTimeout  = 3 * time.Second
 	maxTimeout      = time.Minute
 	maxUserSessions = 1000 // live sessions of one user
 	maxLogins       = 200  // entries of the login history of one user

@@ -3,7 +3,6 @@ package postgres_test
 import (
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/portner-go/portner/storage/postgres"
 	"github.com/portner-go/portner/storage/storagetest"
@@ -13,7 +12,7 @@ import (
 func nodeAt(t *testing.T, url string) storagetest.Node {
 	pool := openPool(t, url)
 	t.Cleanup(pool.Close)
-	s := openStore(t, pool, postgres.Config{Timeout: time.Minute})
+	s := openStore(t, pool, postgres.Config{})
 	return storagetest.Node{Store: s, PushedRequests: s, Replay: s, Sweep: s.Sweep}
 }
 

@@ -210,7 +210,7 @@ func TestIndexes(t *testing.T) {
 	d := newDatabase(t)
 	pool := openPool(t, d.url+"&pool_max_conns=1")
 	defer pool.Close()
-	s := openStore(t, pool, postgres.Config{Timeout: time.Minute})
+	s := openStore(t, pool, postgres.Config{})
 	all := calls(s)
 	fill := func(rows int) {
 		for _, sql := range []string{

@@ -108,7 +108,7 @@ func TestSweepTogether(t *testing.T) {
 	var removed atomic.Int64
 	var nodes sync.WaitGroup
 	for range 3 {
-		s := openStore(t, pool, postgres.Config{Timeout: 30 * time.Second})
+		s := openStore(t, pool, postgres.Config{})
 		nodes.Go(func() {
 			n, err := s.Sweep(bg, epoch.Add(time.Hour))
 			if err != nil {

@@ -26,9 +26,11 @@ func cluster(t *testing.T) ([]*localdb.Server, *goredis.ClusterClient) {
 	var addrs []string
 	const slots, n = 16384, 3
 	for i := range n {
+		bus, err := localdb.FreePort()
+		require.NoError(t, err)
 		s := server(t, map[string]string{
-			"cluster-enabled": "yes", "appendonly": "no", "cluster-node-timeout": "1000", "cluster-require-full-coverage": "yes",
-			"cluster-port": fmt.Sprint(freePort(t)),
+			"cluster-enabled": "yes", "appendonly": "no", "cluster-require-full-coverage": "yes",
+			"cluster-port": fmt.Sprint(bus),
 		})
 		c := connect(t, s.Addr)
 		require.NoError(t, c.ClusterAddSlotsRange(t.Context(), i*slots/n, (i+1)*slots/n-1).Err())
@@ -50,19 +52,10 @@ func cluster(t *testing.T) ([]*localdb.Server, *goredis.ClusterClient) {
 			}
 		}
 		return true
-	}, 30*time.Second, 100*time.Millisecond, "the cluster forms")
-	c := goredis.NewClusterClient(&goredis.ClusterOptions{Addrs: addrs, ContextTimeoutEnabled: true})
+	}, 2*time.Minute, 100*time.Millisecond, "the cluster forms")
+	c := goredis.NewClusterClient(&goredis.ClusterOptions{Addrs: addrs, ContextTimeoutEnabled: true, DialTimeout: patient, ReadTimeout: patient, WriteTimeout: patient})
 	t.Cleanup(func() { _ = c.Close() })
 	return servers, c
-}
-
-// freePort returns a port that nobody listens on.
-func freePort(t *testing.T) int {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
 }
 
 // TestCluster runs every method in a Redis Cluster, which rejects a script that uses keys of two hash slots.
@@ -95,6 +88,9 @@ func TestCluster(t *testing.T) {
 	node, err := c.MasterForKey(t.Context(), "{cluster}:x")
 	require.NoError(t, err)
 	require.NotEmpty(t, keysOf(t, node))
+	for _, one := range servers { // until now a node that pauses is none that has failed
+		require.NoError(t, connect(t, one.Addr).ConfigSet(t.Context(), "cluster-node-timeout", "1000").Err())
+	}
 	for _, one := range servers {
 		if one.Addr == node.Options().Addr {
 			continue
@@ -106,7 +102,7 @@ func TestCluster(t *testing.T) {
 	require.Eventually(t, func() bool { // without one of its nodes the cluster is down
 		err = s.Ping(t.Context())
 		return err != nil
-	}, 60*time.Second, 200*time.Millisecond)
+	}, 3*time.Minute, 200*time.Millisecond)
 	require.ErrorIs(t, err, portner.ErrUnavailable)
 }
 
@@ -118,10 +114,10 @@ func TestWaitReplicas(t *testing.T) {
 	p, r := connect(t, primary.Addr), connect(t, replica.Addr)
 	require.Eventually(t, func() bool {
 		return strings.Contains(r.Info(t.Context(), "replication").Val(), "master_link_status:up")
-	}, 30*time.Second, 50*time.Millisecond)
+	}, 2*time.Minute, 50*time.Millisecond)
 	var pipelines int
 	p.AddHook(pipelineHook(func() { pipelines++ }))
-	s, err := redis.New(t.Context(), p, redis.Config{WaitReplicas: 1, Timeout: 20 * time.Second, Logger: quiet})
+	s, err := redis.New(t.Context(), p, redis.Config{WaitReplicas: 1, Logger: quiet})
 	require.NoError(t, err)
 	for _, name := range []string{"a", "b"} {
 		withCode(t, s, name)

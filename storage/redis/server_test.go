@@ -172,7 +172,7 @@ func TestDown(t *testing.T) {
 	t.Parallel()
 	own := server(t, map[string]string{"appendonly": "no"})
 	c := connect(t, own.Addr, func(o *goredis.Options) { o.PoolSize, o.PoolTimeout = 1, 50*time.Millisecond })
-	s, err := redis.New(t.Context(), c, redis.Config{Timeout: 20 * time.Second})
+	s, err := redis.New(t.Context(), c, redis.Config{})
 	require.NoError(t, err)
 	everything(t, s, "a")
 	unavailable := func(when string) {

@@ -51,6 +51,9 @@ type Config struct {
 	OnSweep func(ctx context.Context) (done func(removed int, err error))
 }
 
+// defaultTimeout is longer in the tests of this package.
+var defaultTimeout = 3 * time.Second
+
 const (
 	minTimeout = 10 * time.Millisecond
 	maxTimeout = 30 * time.Second
@@ -95,7 +98,7 @@ func (c *Config) complete(client goredis.UniversalClient) error {
 		c.Prefix = "{portner}"
 	}
 	if c.Timeout == 0 {
-		c.Timeout = 3 * time.Second
+		c.Timeout = defaultTimeout
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)

@@ -8,6 +8,7 @@ import (
 	"os"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	goredis "github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
@@ -78,10 +79,13 @@ func server(t testing.TB, settings map[string]string) *localdb.Server {
 	return s
 }
 
+// patient is how long a client waits for a server: a slow machine is no fault.
+const patient = time.Minute
+
 // connect returns a client of a server.
 func connect(t testing.TB, addr string, change ...func(*goredis.Options)) *goredis.Client {
 	t.Helper()
-	o := &goredis.Options{Addr: addr, ContextTimeoutEnabled: true}
+	o := &goredis.Options{Addr: addr, ContextTimeoutEnabled: true, DialTimeout: patient, ReadTimeout: patient, WriteTimeout: patient}
 	for _, f := range change {
 		f(o)
 	}

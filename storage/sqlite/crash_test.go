@@ -9,7 +9,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -19,7 +18,7 @@ import (
 // writeUntilKilled logs users in with some callers at once. It prints a line before each call, and the name of each login that was
 // acknowledged.
 func writeUntilKilled(file string) {
-	s, err := sqlite.Open(context.Background(), file, sqlite.Config{Timeout: time.Minute})
+	s, err := sqlite.Open(context.Background(), file, sqlite.Config{})
 	if err != nil {
 		fmt.Println("failed:", err)
 		os.Exit(1)

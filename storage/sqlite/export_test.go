@@ -3,9 +3,13 @@ package sqlite
 import (
 	"context"
 	"os"
+	"time"
 
 	"github.com/ncruces/go-sqlite3"
 )
+
+// A slow machine is no fault.
+func init() { defaultTimeout = time.Minute }
 
 // OpenWith opens a file whose schema has some migrations after those of this package.
 func OpenWith(ctx context.Context, file string, config Config, more ...string) (*Store, error) {

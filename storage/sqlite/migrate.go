@@ -71,12 +71,12 @@ func (c *Config) configure(db *sqlite3.Conn, readOnly bool) error {
 }
 
 // migrate makes the schema, or brings that of an earlier version up to date.
-func (c *conn) migrate(texts []string) error {
+func (c *conn) migrate(texts []string, timeout time.Duration) error {
 	if err := c.check(len(texts)); err != nil {
 		return err
 	}
 	// A file must have auto_vacuum before its first table. Both pragmas change nothing in a file that has them.
-	if err := c.patiently("PRAGMA auto_vacuum=INCREMENTAL; PRAGMA journal_mode=WAL"); err != nil {
+	if err := c.patiently(timeout, "PRAGMA auto_vacuum=INCREMENTAL; PRAGMA journal_mode=WAL"); err != nil {
 		return err
 	}
 	if version, err := c.number("PRAGMA user_version"); err != nil || version == int64(len(texts)) {
@@ -86,13 +86,14 @@ func (c *conn) migrate(texts []string) error {
 }
 
 // patiently executes statements that SQLite does not wait for: two processes may make the file at the same time.
-func (c *conn) patiently(sql string) error {
+func (c *conn) patiently(timeout time.Duration, sql string) error {
+	const pause = 5 * time.Millisecond
 	var err error
-	for range 200 {
+	for range max(1, timeout/pause) {
 		if err = c.db.Exec(sql); err == nil || !errors.Is(err, sqlite3.BUSY) {
 			break
 		}
-		time.Sleep(5 * time.Millisecond)
+		time.Sleep(pause)
 	}
 	if err != nil {
 		return fault(err)

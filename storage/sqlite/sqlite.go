@@ -64,6 +64,9 @@ type Config struct {
 	OnSweep func(ctx context.Context) (done func(removed int, err error))
 }
 
+// defaultTimeout is longer in the tests of this package.
+var defaultTimeout = 3 * time.Second
+
 // withDefaults returns c with its defaults, and all problems.
 func (c Config) withDefaults() (Config, error) {
 	var check fields.Checker
@@ -78,7 +81,7 @@ func (c Config) withDefaults() (Config, error) {
 	number("MaxPushedRequestsPerClient", &c.MaxPushedRequestsPerClient, 1_000)
 	number("MaxPushedRequestsPerAddress", &c.MaxPushedRequestsPerAddress, 20)
 	number("MaxReplays", &c.MaxReplays, 1_000_000)
-	c.Timeout = cmp.Or(c.Timeout, 3*time.Second)
+	c.Timeout = cmp.Or(c.Timeout, defaultTimeout)
 	check.Want(c.Timeout >= time.Millisecond, "Timeout", "must not be less than a millisecond")
 	c.MaxBytes = cmp.Or(c.MaxBytes, 64<<30)
 	check.Want(c.MaxBytes >= 1<<20, "MaxBytes", "must not be less than 1 MiB")
@@ -139,7 +142,7 @@ func open(ctx context.Context, file string, config Config, migrations []string) 
 	if s.writer, err = config.connect(file, false); err != nil {
 		return nil, fmt.Errorf("sqlite: %s: %w", file, err)
 	}
-	if err := s.writer.migrate(migrations); err != nil {
+	if err := s.writer.migrate(migrations, config.Timeout); err != nil {
 		_ = s.writer.close()
 		return nil, fmt.Errorf("sqlite: %s: %w", file, err)
 	}

@@ -6,7 +6,6 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -51,7 +50,7 @@ var template = sync.OnceValues(func() ([]byte, error) {
 	}
 	defer os.RemoveAll(dir)
 	file := filepath.Join(dir, "store.db")
-	s, err := sqlite.Open(context.Background(), file, sqlite.Config{Timeout: time.Minute})
+	s, err := sqlite.Open(context.Background(), file, sqlite.Config{})
 	if err != nil {
 		return nil, err
 	}
@@ -79,7 +78,7 @@ func open(t testing.TB) *sqlite.Store {
 
 func openFile(t testing.TB, file string) *sqlite.Store {
 	t.Helper()
-	s, err := sqlite.Open(t.Context(), file, sqlite.Config{Timeout: time.Minute}) // a slow machine is no fault
+	s, err := sqlite.Open(t.Context(), file, sqlite.Config{})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
 	return s
@@ -88,7 +87,7 @@ func openFile(t testing.TB, file string) *sqlite.Store {
 // openContract opens a store for one case. It does not wait for the disk, which changes no verdict; those of the other tests do.
 func openContract(t *testing.T) *sqlite.Store {
 	t.Helper()
-	config := sqlite.Config{LoseLastSecondsOnPowerLoss: true, Timeout: time.Minute}
+	config := sqlite.Config{LoseLastSecondsOnPowerLoss: true}
 	s, err := sqlite.Open(t.Context(), emptyFile(t), config)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Close()) })

@@ -216,7 +216,7 @@ func nodesReplay(t testing.TB, all []Node) {
 }
 
 // patienceOfHistories bounds how long the history of one key is examined. It is a few calls long and takes milliseconds.
-const patienceOfHistories = 30 * time.Second
+const patienceOfHistories = 2 * time.Minute
 
 func histories(t testing.TB, all []Node) {
 	var handles []history.Handle
