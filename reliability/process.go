@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -19,6 +20,7 @@ import (
 
 	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/internal/jose"
+	"github.com/portner-go/portner/internal/localdb"
 	"github.com/portner-go/portner/keyset"
 )
 
@@ -46,12 +48,8 @@ type node struct {
 
 // freeAddr returns a loopback address without a listener.
 func freeAddr() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	defer l.Close()
-	return l.Addr().String(), nil
+	port, err := localdb.FreePort()
+	return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)), err
 }
 
 // cluster starts nodes on a store. change may change the configuration of each.

@@ -10,10 +10,12 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"sync"
 	"sync/atomic"
 
 	"github.com/portner-go/portner/examples/internal/child"
+	"github.com/portner-go/portner/internal/localdb"
 	"github.com/portner-go/portner/internal/standin"
 )
 
@@ -33,14 +35,14 @@ type node struct {
 
 // newNode chooses the address of a server.
 func newNode(name, program string, args []string, log io.Writer) (*node, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	port, err := localdb.FreePort()
 	if err != nil {
 		return nil, err
 	}
-	addr := l.Addr().String()
+	addr := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
 	n := &node{name: name, program: program, args: append(slices.Clone(args), "-addr", addr), base: "http://" + addr, log: log, http: standin.TLS{}.Outgoing()}
 	n.url, err = url.Parse(n.base)
-	return n, errors.Join(err, l.Close())
+	return n, err
 }
 
 // start starts the server and waits until it is ready.

@@ -3,13 +3,13 @@ package main
 import (
 	"encoding/json"
 	"fmt"
-	"net"
 	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/portner-go/portner/examples/internal/browsertest"
+	"github.com/portner-go/portner/internal/localdb"
 	"github.com/portner-go/portner/internal/slow"
 	"github.com/portner-go/portner/internal/standin"
 	"github.com/portner-go/portner/internal/standin/idporten"
@@ -67,13 +67,12 @@ func TestDemoOnEachStore(t *testing.T) {
 	}
 }
 
-// freeAddr returns an address that nobody listens on.
+// freeAddr returns an address that nobody listens on, also while the program is started again.
 func freeAddr(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	port, err := localdb.FreePort()
 	require.NoError(t, err)
-	defer l.Close()
-	return "localhost:" + fmt.Sprint(l.Addr().(*net.TCPAddr).Port)
+	return fmt.Sprintf("localhost:%d", port)
 }
 
 // TestRestart kills the program and starts it again on the same store: sessions, consents, grants, keys and sub are those of before.

@@ -131,6 +131,19 @@ func TestServersEndWithTheirProgram(t *testing.T) {
 				_ = conn.Close()
 			}
 			return err != nil
-		}, 30*time.Second, 20*time.Millisecond, "a server still listens on %s", addr)
+		}, 2*time.Minute, 20*time.Millisecond, "a server still listens on %s", addr)
+	}
+}
+
+// TestFreePort checks that a port is free, is not one that the kernel chooses, and is returned once on Linux.
+func TestFreePort(t *testing.T) {
+	t.Parallel()
+	before := map[int]bool{}
+	for range 300 {
+		port, err := localdb.FreePort()
+		require.NoError(t, err)
+		require.Less(t, port, 32768)
+		require.False(t, before[port] && runtime.GOOS == "linux", "port %d twice", port)
+		before[port] = true
 	}
 }
