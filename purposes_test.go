@@ -124,7 +124,7 @@ func newMatrix(t *testing.T) *matrix {
 	require.NoError(t, err)
 	m.bound = m.sign(t, "at+jwt", map[string]any{
 		"iss": optest.Issuer, "aud": navAPI, "sub": "s", "client_id": webClient, "scope": matrixScope, "jti": "b", "iat": time.Now().Unix(),
-		"exp": time.Now().Unix() + 100, "cnf": map[string]any{"jkt": sha256Of(string(thumbprint))},
+		"exp": time.Now().Unix() + 3600, "cnf": map[string]any{"jkt": sha256Of(string(thumbprint))},
 	})
 	return m
 }
@@ -162,6 +162,7 @@ func (m *matrix) newProvider(t *testing.T, typ string) *optest.OP {
 			})
 			require.NoError(t, err)
 			c.Profile.ResponseModes = []string{"query", "form_post", "jwt"}
+			c.Profile.Lifetimes.AccessToken, c.Profile.Lifetimes.IDToken = time.Hour, time.Hour // longer than the test on a slow machine
 			c.GrantHandlers, c.Backchannel, c.Profile.AccessTokenType = []token.GrantHandler{g}, m, typ
 			config = *c
 		},

@@ -113,7 +113,7 @@ func TestRunStops(t *testing.T) {
 		_, rest, ok := strings.Cut(out.String(), "issuer      ")
 		issuer, _, _ = strings.Cut(rest, "\n")
 		return ok && strings.Contains(out.String(), "Ctrl-C stops it.")
-	}, 20*time.Second, 10*time.Millisecond)
+	}, 2*time.Minute, 10*time.Millisecond)
 	require.Contains(t, out.String(), "Users: kari, kari-minid, ola")
 
 	resp, err := http.Get(issuer + "/.well-known/openid-configuration")

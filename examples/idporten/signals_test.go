@@ -21,7 +21,7 @@ func TestSignals(t *testing.T) {
 	signal := func(sig syscall.Signal, until func() bool) {
 		t.Helper()
 		require.NoError(t, p.cmd.Process.Signal(sig))
-		require.Eventually(t, until, 20*time.Second, 10*time.Millisecond, "%s\n%s", p.out.String(), p.log.String())
+		require.Eventually(t, until, 2*time.Minute, 10*time.Millisecond, "%s\n%s", p.out.String(), p.log.String())
 	}
 	logged := func(text string) func() bool {
 		return func() bool { return strings.Contains(p.log.String(), text) }
@@ -37,7 +37,7 @@ func TestSignals(t *testing.T) {
 		_ = resp.Body.Close()
 		return resp.StatusCode
 	}
-	require.Equal(t, http.StatusOK, status("/readyz"))
+	require.Eventually(t, func() bool { return status("/readyz") == http.StatusOK }, time.Minute, time.Millisecond)
 	signal(syscall.SIGTERM, func() bool { return status("/readyz") == http.StatusServiceUnavailable })
 	require.Equal(t, http.StatusOK, status("/healthz"))
 	require.Equal(t, http.StatusOK, status("/.well-known/openid-configuration"))

@@ -32,6 +32,12 @@ import (
 	"github.com/portner-go/portner/examples/internal/axe"
 )
 
+// Limits against a browser that hangs. They are long, because a slow machine is no fault.
+const (
+	windowWithin = 14 * time.Minute // all steps of a window
+	stepWithin   = 2 * time.Minute
+)
+
 // CSS is a selector of an element.
 type CSS = chromedp.CSS
 
@@ -53,7 +59,7 @@ func New(t *testing.T, prefix string) *Browser {
 		t.Fatal(err)
 	}
 	ctx, cancel := chromedp.NewContext(parent, chromedp.WithNewBrowserContext())
-	ctx, cancelTime := context.WithTimeout(ctx, 5*time.Minute)
+	ctx, cancelTime := context.WithTimeout(ctx, windowWithin)
 	t.Cleanup(func() { cancelTime(); cancel() })
 	b := &Browser{t: t, ctx: ctx, axe: findAxe(t)}
 	if dir := os.Getenv("PORTNER_SHOTS"); dir != "" {
@@ -110,7 +116,7 @@ func (p *process) start(path string) (context.Context, error) {
 	if p.ctx != nil {
 		return p.ctx, nil
 	}
-	opts := append(chromedp.DefaultExecAllocatorOptions[:],
+	opts := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.WSURLReadTimeout(stepWithin),
 		chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.WindowSize(1100, 900),
 		chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-quic", true),
 		chromedp.Flag("disable-sync", true),
@@ -154,7 +160,7 @@ func (b *Browser) must(err error) {
 // Do runs steps.
 func (b *Browser) Do(steps ...chromedp.Action[chromedp.Void]) {
 	b.t.Helper()
-	ctx, cancel := context.WithTimeout(b.ctx, 20*time.Second)
+	ctx, cancel := context.WithTimeout(b.ctx, stepWithin)
 	defer cancel()
 	if err := chromedp.Do(ctx, steps...); err != nil {
 		b.fail(err)
@@ -164,7 +170,7 @@ func (b *Browser) Do(steps ...chromedp.Action[chromedp.Void]) {
 // Ask runs a step that returns a value.
 func Ask[T any](b *Browser, a chromedp.Action[T]) T {
 	b.t.Helper()
-	ctx, cancel := context.WithTimeout(b.ctx, 20*time.Second)
+	ctx, cancel := context.WithTimeout(b.ctx, stepWithin)
 	defer cancel()
 	v, err := chromedp.Run(ctx, a)
 	if err != nil {
@@ -197,7 +203,7 @@ func OpenTogether(tabs []*Browser, urls []string, wait CSS) {
 	var all sync.WaitGroup
 	for i, tab := range tabs {
 		all.Go(func() {
-			ctx, cancel := context.WithTimeout(tab.ctx, time.Minute)
+			ctx, cancel := context.WithTimeout(tab.ctx, stepWithin)
 			defer cancel()
 			failed[i] = chromedp.Do(ctx, chromedp.Navigate(urls[i]), chromedp.WaitVisible(wait))
 		})
@@ -273,7 +279,7 @@ func (b *Browser) Toggle(sel CSS) {
 // in this one.
 func (b *Browser) ClickAway(sel CSS, prefix string) string {
 	b.t.Helper()
-	ctx, cancel := context.WithTimeout(b.ctx, 20*time.Second)
+	ctx, cancel := context.WithTimeout(b.ctx, stepWithin)
 	defer cancel()
 	opened := make(chan string, 1)
 	b.must(chromedp.Listen(ctx, func(ev any) {

@@ -18,7 +18,7 @@ import (
 const (
 	// StopWithin is how long a server may take to stop.
 	StopWithin  = standin.StopWithin + 3*time.Second
-	readyWithin = 30 * time.Second
+	readyWithin = 2 * time.Minute // a slow machine is no fault
 )
 
 // Child is a running server.

@@ -37,7 +37,7 @@ func shell(t *testing.T, script string) *Child {
 	started := make(ready, 1)
 	c, err := Start("shell", path, []string{"-c", script}, started)
 	require.NoError(t, err)
-	t.Cleanup(func() { StopAll([]*Child{c}, time.Second) })
+	t.Cleanup(c.Kill)
 	if strings.Contains(script, "echo ready") {
 		<-started
 	}
@@ -61,7 +61,8 @@ func (r ready) Write(b []byte) (int, error) {
 func TestStopAll(t *testing.T) {
 	t.Parallel()
 	polite, deaf := shell(t, "sleep 60"), shell(t, "trap '' TERM; echo ready >&2; sleep 60; sleep 60")
-	StopAll([]*Child{polite, deaf}, 500*time.Millisecond)
+	StopAll([]*Child{polite}, time.Minute)
+	StopAll([]*Child{deaf}, time.Millisecond)
 	require.ErrorContains(t, polite.Ended(), "terminated")
 	require.ErrorContains(t, deaf.Ended(), "killed")
 }
