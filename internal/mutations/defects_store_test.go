@@ -30,6 +30,21 @@ var storeDefects = []defect{
 		tests("storage/memory", "TestDirectory"),
 	},
 	{
+		"memory: an entry that was removed hides those that it displaced", "storage/memory/numbers.go",
+		"	copy(t.places[at:], t.places[at+1:next])\n	t.places[next-1] = entry{}\n", "	t.places[at] = entry{}\n",
+		tests("storage/memory", "TestNumbers"),
+	},
+	{
+		"memory: two entries of an index have one place", "storage/memory/numbers.go",
+		"	copy(t.places[at+1:free+1], t.places[at:free])\n", "",
+		tests("storage/memory", "TestNumbers"),
+	},
+	{
+		"memory: an index without records keeps its memory", "storage/memory/numbers.go",
+		"		*t = numbers{}\n", "",
+		tests("storage/memory", "TestNumbers"),
+	},
+	{
 		"memory: the room that short lives leave in a directory is not filled", "storage/memory/directory.go",
 		"case n >= leafSize/2 &&", "case n > leafSize &&",
 		tests("storage/memory", "TestDirectoryReusesLeaves"),

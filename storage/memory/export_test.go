@@ -23,17 +23,17 @@ func (s *Store) Leftovers() map[string]int {
 	add("numbered pushed requests", s.pushedRequests.numbered())
 	add("numbered users", s.owners.numbered())
 	for i := range shardCount {
-		add("sessions by hash", len(s.sessionsByHash.shards[i].m))
-		add("sessions by ID", len(s.sessionsByID.shards[i].m))
-		add("users", len(s.users[i].users.m))
+		add("sessions by hash", len(s.sessionsByHash.shards[i].places))
+		add("sessions by ID", len(s.sessionsByID.shards[i].places))
+		add("users", len(s.users[i].users.places))
 		add("authorizations", len(s.users[i].authorizations.m))
 		add("clients", len(s.clients[i].m))
-		add("codes", len(s.codes.shards[i].m))
-		add("requests", len(s.requests.shards[i].m))
-		add("grants", len(s.grants.shards[i].m))
-		add("access tokens", len(s.access.shards[i].m))
-		add("refresh tokens", len(s.refresh.shards[i].m))
-		add("pushed requests", len(s.pushed.shards[i].m))
+		add("codes", len(s.codes.shards[i].places))
+		add("requests", len(s.requests.shards[i].places))
+		add("grants", len(s.grants.shards[i].places))
+		add("access tokens", len(s.access.shards[i].places))
+		add("refresh tokens", len(s.refresh.shards[i].places))
+		add("pushed requests", len(s.pushed.shards[i].places))
 		add("pushing clients", len(s.pushing[i].clients.m))
 		add("consents", len(s.users[i].consents.m))
 		add("replays", len(s.replays[i].keys.m))
@@ -145,6 +145,24 @@ func (d *Directory) Len() int { return d.numbered() }
 func (d *Directory) Leaves() (n int) {
 	for _, l := range *d.leaves.Load() {
 		if l.items != nil {
+			n++
+		}
+	}
+	return n
+}
+
+// Numbers is a table of numbers.
+type Numbers struct{ numbers }
+
+func (t *Numbers) Get(h uint64) uint32    { return t.get(h) }
+func (t *Numbers) Set(h uint64, n uint32) { t.set(h, n) }
+func (t *Numbers) Drop(h uint64)          { t.drop(h) }
+
+// Len returns the number of places, and Entries counts those that are not free.
+func (t *Numbers) Len() int { return cap(t.places) }
+func (t *Numbers) Entries() (n int) {
+	for i := range t.places {
+		if t.places[i].number != 0 {
 			n++
 		}
 	}

@@ -22,30 +22,24 @@ type index[T placed] struct {
 
 type indexShard struct {
 	mu sync.Mutex
-	// table has the numbers of records.
-	table[halves, uint32]
-	_ [40]byte // a cache line of its own
+	numbers
+	_ [16]byte // a cache line of its own
 }
-
-// halves is a seeded hash of 64 bits as a key of a map. A slot of a map with numbers takes 12 bytes, and with a uint64 it would take 16.
-type halves [2]uint32
-
-func halvesOf(h uint64) halves { return halves{uint32(h >> 32), uint32(h)} }
 
 func newIndex[T placed](records *directory[T]) *index[T] {
 	return &index[T]{seed: maphash.MakeSeed(), records: records}
 }
 
-func (x *index[T]) shard(key string) (halves, *indexShard) {
+func (x *index[T]) shard(key string) (uint64, *indexShard) {
 	h := maphash.String(x.seed, key)
-	return halvesOf(h), &x.shards[h%shardCount]
+	return h, &x.shards[h%shardCount]
 }
 
 // get returns the record that may have the key, or the zero T.
 func (x *index[T]) get(key string) (v T) {
 	h, s := x.shard(key)
 	s.mu.Lock()
-	if n, ok := s.m[h]; ok {
+	if n := s.numbers.get(h); n != 0 {
 		v = x.records.at(n)
 	}
 	s.mu.Unlock()
@@ -57,10 +51,10 @@ func (x *index[T]) add(key string, v T) bool {
 	h, s := x.shard(key)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if _, taken := s.m[h]; taken {
+	if s.numbers.get(h) != 0 {
 		return false
 	}
-	s.set(h, v.slot().number)
+	s.numbers.set(h, v.slot().number)
 	return true
 }
 
@@ -69,7 +63,7 @@ func (x *index[T]) drop(key string) {
 	h, s := x.shard(key)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.table.drop(h)
+	s.numbers.drop(h)
 }
 
 // table is a map that returns the memory of deleted entries, which Go's maps keep. A map that fell to an eighth of its

@@ -11,7 +11,7 @@ import (
 // userStripe owns the sessions, grants and consents of some users.
 type userStripe struct {
 	mu             sync.Mutex
-	users          table[halves, uint32] // by the seeded hash of the key: the number of the first of a chain
+	users          numbers // by the seeded hash of the key: the number of the first of a chain
 	authorizations table[authorizationKey, *authorization]
 	consents       table[consentKey, *consents]
 	// visited counts the records that one hold of the lock visits, and mostVisited is the largest count. Tests bound it.
@@ -117,8 +117,8 @@ func (s *Store) findUser(h uint64, key *storage.Hash) *user {
 
 // firstUser returns the first user whose key has the seeded hash h, or nil. The caller holds the stripe.
 func (s *Store) firstUser(h uint64) *user {
-	n, ok := s.users[stripeOf(h)].users.m[halvesOf(h)]
-	if !ok {
+	n := s.users[stripeOf(h)].users.get(h)
+	if n == 0 {
 		return nil
 	}
 	return s.owners.at(n)
@@ -131,7 +131,7 @@ func (s *Store) user(h uint64, key *storage.Hash) *user {
 		u = &user{key: *key, next: s.firstUser(h)}
 		u.first.user = u
 		s.owners.insert(u)
-		s.users[stripeOf(h)].users.set(halvesOf(h), u.place.number)
+		s.users[stripeOf(h)].users.set(h, u.place.number)
 	}
 	return u
 }
@@ -151,9 +151,9 @@ func (s *Store) release(u *user) {
 			}
 		}
 	case u.next != nil:
-		st.users.set(halvesOf(h), u.next.place.number)
+		st.users.set(h, u.next.place.number)
 	default:
-		st.users.drop(halvesOf(h))
+		st.users.drop(h)
 	}
 	s.owners.remove(u)
 }
