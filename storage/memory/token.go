@@ -8,12 +8,12 @@ import (
 	"github.com/portner-go/portner/storage"
 )
 
-// accessToken and refreshToken are guarded by the lock of their grant.
+// accessToken and refreshToken are guarded by the lock of their grant. A token without a number was collected, or could not be inserted:
+// a caller that found it waited for the lock.
 type accessToken struct {
 	place slot
 	grant *grant
 	text  accessText
-	gone  bool
 }
 
 type refreshToken struct {
@@ -25,7 +25,6 @@ type refreshToken struct {
 	consumed   int64 // when it was rotated; record.NoTime while it was not
 	generation int32
 	used       bool // rotated or renewed
-	gone       bool
 }
 
 func (t *accessToken) slot() *slot  { return &t.place }
@@ -81,7 +80,6 @@ func (s *Store) addTokens(ts tokens) bool {
 		if ts.refresh == nil || s.addRefreshToken(ts.refresh) {
 			return true
 		}
-		ts.access.gone = true // a caller that found it waits for the lock
 		s.access.drop(ts.access.text.hash())
 	}
 	s.accessTokens.remove(ts.access)
@@ -120,7 +118,7 @@ func (t *refreshToken) forgetAt() int64 {
 // verdict returns the verdict on the token. The caller holds its grant.
 func (t *refreshToken) verdict(hash storage.Hash, now int64) error {
 	switch {
-	case t.gone || t.hash != hash || t.grant.ended(now) || t.consumed == record.NoTime && now >= t.end:
+	case !t.place.numbered() || t.hash != hash || t.grant.ended(now) || t.consumed == record.NoTime && now >= t.end:
 		return storage.ErrNotFound
 	case t.grant.isRevoked():
 		return storage.ErrRevoked
@@ -226,7 +224,7 @@ func (s *Store) AccessToken(ctx context.Context, hash storage.Hash, now time.Tim
 	}
 	n := record.Nanos(now)
 	t.grant.mu.Lock()
-	over := t.gone || t.text.hash() != string(hash[:]) || t.grant.ended(n) || n >= t.text.end()
+	over := !t.place.numbered() || t.text.hash() != string(hash[:]) || t.grant.ended(n) || n >= t.text.end()
 	revoked, text, given := t.grant.isRevoked(), t.text, t.grant.text()
 	t.grant.mu.Unlock()
 	if over {
@@ -244,14 +242,13 @@ func (s *Store) AccessToken(ctx context.Context, hash storage.Hash, now time.Tim
 func (t *accessToken) collect(s *Store, now int64) int {
 	t.grant.mu.Lock()
 	defer t.grant.mu.Unlock()
-	if t.gone {
+	if !t.place.numbered() {
 		return 0
 	}
 	if !t.grant.ended(now) && now < t.text.end() {
 		s.due.access.schedule(t, min(t.text.end(), t.grant.text().end()))
 		return 0
 	}
-	t.gone = true
 	s.due.access.cancel(t)
 	s.access.drop(t.text.hash())
 	s.accessTokens.remove(t)
@@ -263,14 +260,13 @@ func (t *accessToken) collect(s *Store, now int64) int {
 func (t *refreshToken) collect(s *Store, now int64) int {
 	t.grant.mu.Lock()
 	defer t.grant.mu.Unlock()
-	if t.gone {
+	if !t.place.numbered() {
 		return 0
 	}
 	if !t.grant.ended(now) && now < t.forgetAt() {
 		s.due.refresh.schedule(t, t.forgetAt())
 		return 0
 	}
-	t.gone = true
 	s.due.refresh.cancel(t)
 	s.refresh.drop(string(t.hash[:]))
 	s.refreshTokens.remove(t)
