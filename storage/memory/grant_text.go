@@ -4,17 +4,18 @@ import (
 	"cmp"
 	"strings"
 
+	"github.com/portner-go/portner/internal/record"
 	"github.com/portner-go/portner/storage"
 )
 
-// grantText is an encoded grant without its UserKey: end, flags, two times, the part that identifies it (ID, client, customer, session
+// grantText is an encoded grant without its UserKey: end, flags, CreatedAt, the distance of AuthTime from it, the part that identifies it (ID, client, customer, session
 // ID), and the rest.
 type grantText string
 
 const (
 	grantFlagsAt   = 8
 	grantCreatedAt = 9
-	grantIDAt      = 25
+	grantAuthAt    = 17
 )
 
 const (
@@ -27,7 +28,18 @@ const (
 func (t grantText) end() int64       { return intAt(string(t), 0) }
 func (t grantText) loginOnly() bool  { return t[grantFlagsAt]&flagLoginOnly != 0 }
 func (t grantText) hasDPoPKey() bool { return t[grantFlagsAt]&flagDPoPKey != 0 }
-func (t grantText) id() string       { return (&reader{string(t[grantIDAt:])}).string() }
+
+func (t grantText) id() string {
+	r := t.identity()
+	return r.string()
+}
+
+// identity returns a reader of the part that identifies the grant.
+func (t grantText) identity() reader {
+	r := reader{string(t[grantAuthAt:])}
+	r.varint()
+	return r
+}
 
 // compareAge orders grants by creation and then by ID.
 func (t grantText) compareAge(u grantText) int {
@@ -42,13 +54,13 @@ func (t grantText) replaces(u grantText) bool {
 	if t == u {
 		return true
 	}
-	r := reader{string(u[grantIDAt:])}
+	r := u.identity()
+	all := r.rest
 	r.string()
 	r.symbol()
 	r.symbol()
 	r.skipRandom()
-	end := len(u) - len(r.rest)
-	return strings.HasPrefix(string(t[grantIDAt:]), string(u[grantIDAt:end]))
+	return strings.HasPrefix(t.identity().rest, all[:len(all)-len(r.rest)])
 }
 
 func encodeGrant(g *storage.Grant) grantText {
@@ -69,7 +81,7 @@ func putGrant(b []byte, g *storage.Grant) []byte {
 	}
 	b = append(putTime(b, g.ExpiresAt), flags)
 	b = putTime(b, g.CreatedAt)
-	b = putTime(b, g.AuthTime)
+	b = putTimeFrom(b, record.Nanos(g.CreatedAt), g.AuthTime)
 	b = putString(b, g.ID)
 	b = putSymbol(b, g.ClientID)
 	b = putSymbol(b, g.Customer)
@@ -124,7 +136,8 @@ func (r *reader) grant(userKey storage.Hash) storage.Grant {
 	g.ExpiresAt = r.time()
 	flags := r.take(1)[0]
 	g.LoginOnly, g.Pseudonymous = flags&flagLoginOnly != 0, flags&flagPseudonymous != 0
-	g.CreatedAt, g.AuthTime = r.time(), r.time()
+	created := r.int()
+	g.CreatedAt, g.AuthTime = record.Time(created), r.timeFrom(created)
 	g.ID = r.string()
 	g.ClientID, g.Customer = r.symbol(), r.symbol()
 	g.SessionID = r.random()
