@@ -35,8 +35,8 @@ PLAIN = acr digdir/ansattporten discovery examples/internal/axe examples/interna
 	internal/callers/profile internal/callers/resource internal/callers/store internal/display internal/fields internal/httpx \
 	internal/jose internal/record internal/requested internal/standin/look internal/standin/strictjson \
 	internal/walk nhn/helseid norway pkce rar scope storage storage/combined
-BOTH = authorize client client/businesscert digdir/maskinporten dpop internal/commit internal/slow keyset provider pseudonym resource session \
-	storage/memory storage/storagetest telemetry token
+BOTH = authorize client client/businesscert digdir/maskinporten dpop internal/commit internal/slow keyset provider pseudonym reliability \
+	resource session storage/memory storage/storagetest telemetry token
 RACE = PORTNER_SLOW=1 CGO_ENABLED=1 go test -race -shuffle=on -vet=off -ldflags='-s -w' -timeout 15m -p 4 -tags servers
 test:
 	PORTNER_SLOW=1 go test -vet=off $(addprefix $(MODULE)/,$(PLAIN) $(BOTH))

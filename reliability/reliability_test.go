@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/portner-go/portner/internal/slow"
 )
 
 // TestMain runs the test binary as a node, as the program runs itself.
@@ -180,6 +182,7 @@ func TestProxy(t *testing.T) {
 
 // TestFastClock runs the soak for two seconds, and its controls for one: a leak and a lock that is held are found.
 func TestFastClock(t *testing.T) {
+	slow.WithoutRaceDetector(t) // with it a call uses many times the processor time
 	t.Parallel()
 	for defect, want := range map[string]string{"": "PASS ", leaking: "files grew", holding: "used more than 2ms"} {
 		if defect == holding && threadTime() == 0 {

@@ -19,7 +19,7 @@ const (
 	earlyReply     = "early-reply"      // a revocation is reported before it is committed
 	outageVerdict  = "outage-verdict"   // an outage is reported as an unknown record
 	leaking        = "leaking"          // each redemption leaves ten goroutines and open files
-	holding        = "holding"          // each tenth redemption keeps a lock and uses the processor
+	holding        = "holding"          // each redemption keeps a lock and uses the processor
 )
 
 // variant returns the store, or one with a known defect on top of it.
@@ -106,20 +106,19 @@ type wasteful struct {
 	fullStore
 	defect string
 	mu     sync.Mutex
-	number int
 }
 
 // RedeemCode implements provider.Store.
 func (s *wasteful) RedeemCode(ctx context.Context, hash storage.Hash, i *storage.Issuance, now time.Time) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	switch s.number++; {
-	case s.defect == leaking:
+	switch s.defect {
+	case leaking:
 		for range 10 {
 			f, _ := os.Open(os.DevNull)
 			go func() { <-make(chan struct{}); _ = f.Close() }()
 		}
-	case s.number%10 == 0:
+	case holding:
 		for from := threadTime(); threadTime()-from < 2*longHold && threadTime() > 0; {
 		}
 	}

@@ -102,8 +102,8 @@ func (t *trial) holds(s nodeStats) {
 		t.count("sweep_steps", steps)
 		t.count("steps_cpu_max", s.Steps.Longest)
 		t.count("steps_over_2ms", longSteps)
-		// A call may do work of the garbage collector.
-		t.check(long*2000 <= calls, "%d of %d calls used more than %s of a processor", long, calls, longHold)
+		// A call may do work of the garbage collector. Of a few hundred calls, two may.
+		t.check(long <= max(2, calls/2000), "%d of %d calls used more than %s of a processor", long, calls, longHold)
 		t.check(longSteps*1000 <= steps, "%d of %d steps of sweeps used more than %s", longSteps, steps, longHold)
 		return
 	}
