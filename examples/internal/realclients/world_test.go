@@ -248,7 +248,7 @@ func (w *world) run(name, ready string, cmd *exec.Cmd) {
 	}()
 	w.t.Cleanup(func() {
 		_ = cmd.Process.Signal(os.Interrupt)
-		kill := time.AfterFunc(10*time.Second, func() { _ = cmd.Process.Kill() })
+		kill := time.AfterFunc(time.Minute, func() { _ = cmd.Process.Kill() })
 		_ = cmd.Wait()
 		kill.Stop()
 		text := <-done
@@ -262,7 +262,7 @@ func (w *world) run(name, ready string, cmd *exec.Cmd) {
 	case text := <-done:
 		done <- text
 		w.t.Fatalf("%s ended", name)
-	case <-time.After(time.Minute):
+	case <-time.After(5 * time.Minute): // Spring on a busy machine takes more than one
 		w.t.Fatalf("%s does not start", name)
 	}
 }
