@@ -21,7 +21,7 @@
   for (const e of document.querySelectorAll('img:not([alt])')) bad.push(`${name(e)} has no alt`);
 
   // Targets are at least 24 pixels high and wide (WCAG 2.2, 2.5.8); links within a line of text are excepted.
-  for (const e of [...document.querySelectorAll('button,input:not([type=hidden])')].filter(visible)) {
+  for (const e of [...document.querySelectorAll('button,input:not([type=hidden]),select,textarea')].filter(visible)) {
     const r = e.getBoundingClientRect();
     if (r.width < 21 || r.height < 21) bad.push(`${name(e)} is a target of ${r.width}x${r.height}`);
   }

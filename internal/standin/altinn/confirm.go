@@ -24,6 +24,7 @@ var confirmTemplate = template.Must(template.ParseFS(web, "web/confirm.html"))
 // confirmation is the data of the page.
 type confirmation struct {
 	Title, BodyID, Text                        string
+	Alarm                                      bool // Text is an error
 	System, SystemID, Vendor, Customer, Status string
 	Rights                                     []string
 	Managers                                   []manager
@@ -127,6 +128,7 @@ func (s *Server) answerRequest(w http.ResponseWriter, r *http.Request, users *sy
 }
 
 func writePage(w http.ResponseWriter, status int, c confirmation) {
+	c.Alarm = status >= http.StatusBadRequest
 	httpx.Page(w.Header(), true)
 	w.WriteHeader(status)
 	_ = confirmTemplate.Execute(w, c)
