@@ -182,18 +182,25 @@ func publicJWK(t *testing.T, key *ecdsa.PublicKey) object {
 
 // apacheKey writes the RSA key of Apache, because mod_auth_openidc signs assertions with RS256. It returns its public key.
 func (w *world) apacheKey() object {
+	public, key := w.rsaKey("apache.key")
+	der, err := x509.MarshalPKIXPublicKey(&key.PublicKey)
+	require.NoError(w.t, err)
+	w.write("apache.pub", pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}))
+	return public
+}
+
+// rsaKey writes an RSA key (PKCS #8). It returns the public key, as a key set, and the key.
+func (w *world) rsaKey(name string) (object, *rsa.PrivateKey) {
+	w.t.Helper()
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	require.NoError(w.t, err)
 	der, err := x509.MarshalPKCS8PrivateKey(key)
 	require.NoError(w.t, err)
-	w.write("apache.key", pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
-	public, err := x509.MarshalPKIXPublicKey(&key.PublicKey)
-	require.NoError(w.t, err)
-	w.write("apache.pub", pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: public}))
+	w.write(name, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
 	b64 := base64.RawURLEncoding.EncodeToString
 	return object{"keys": []object{{
 		"kty": "RSA", "use": "sig", "alg": "RS256", "kid": keyID, "n": b64(key.N.Bytes()), "e": b64(big.NewInt(int64(key.E)).Bytes()),
-	}}}
+	}}}, key
 }
 
 // start starts the provider with a profile and clients. The user kari has the password "passord".
