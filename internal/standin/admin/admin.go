@@ -9,6 +9,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -88,6 +89,9 @@ func New(cfg Config) (http.Handler, error) {
 	c.Require(cfg.Refusals != nil, "Refusals")
 	c.Require(cfg.Keys != nil, "Keys")
 	c.Require(cfg.Look != nil, "Look")
+	for i, l := range cfg.Lists {
+		c.Want(hasTexts(l), fmt.Sprintf("Lists[%d]", i), "has no text in a language for "+l.Member+" or one of its fields")
+	}
 	c.Want(cfg.Secret == nil || len(cfg.Secret) >= MinSecret, "Secret", "must have at least 20 characters")
 	if err := c.Err(); err != nil {
 		return nil, err

@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -592,4 +594,32 @@ func TestPages(t *testing.T) {
 	require.Equal(t, 303, post("/page/list/clients/remove", "key=rp").Code)
 	require.Equal(t, 303, post("/page/discard", "").Code)
 	require.Equal(t, 404, post("/page/list/none/save", "").Code)
+}
+
+// TestListsHaveTexts: a list whose name or field has no text in a language is an error of the program.
+func TestListsHaveTexts(t *testing.T) {
+	t.Parallel()
+	for _, l := range []admin.List{admin.Other("things", 1, admin.Field{Member: "id"}), admin.Other("systems", 1, admin.Field{Member: "id"}, admin.Field{Member: "thing"})} {
+		_, err := admin.New(admin.Config{Lists: []admin.List{admin.Clients(nil), l}})
+		require.ErrorContains(t, err, "Lists[1]: has no text in a language for "+l.Member)
+		require.NotContains(t, err.Error(), "Lists[0]")
+	}
+}
+
+// TestIntegrationTypes: the form has every type that a configuration can have.
+func TestIntegrationTypes(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../../../docs/idporten-config.schema.json")
+	require.NoError(t, err)
+	var schema struct {
+		Defs map[string]struct {
+			Properties map[string]struct {
+				Enum []string `json:"enum"`
+			} `json:"properties"`
+		} `json:"$defs"`
+	}
+	require.NoError(t, json.Unmarshal(text, &schema))
+	fields := admin.Clients(nil).Fields
+	i := slices.IndexFunc(fields, func(f admin.Field) bool { return f.Member == "integration_type" })
+	require.ElementsMatch(t, append(schema.Defs["client"].Properties["integration_type"].Enum, ""), fields[i].Options)
 }

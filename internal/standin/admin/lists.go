@@ -45,7 +45,7 @@ func Clients(defaults map[string]string) List {
 			{Member: "client_id"},
 			{Member: "client_name"},
 			{Member: "client_orgno"},
-			{Member: "integration_type", Kind: Choice, Options: []string{"", "idporten", "api_klient", "ansattporten", "maskinporten", "krr"}},
+			{Member: "integration_type", Kind: Choice, Options: []string{"", "idporten", "api_klient", "ansattporten", "maskinporten", "krr", "eformidling", "idporten_saml2"}},
 			{Member: "application_type", Kind: Choice, Options: []string{"", client.Web, client.Browser, client.Native}},
 			{Member: "token_endpoint_auth_method", Kind: Choice, Options: []string{"", client.ClientSecretBasic, client.ClientSecretPost, client.PrivateKeyJWT, client.None}},
 			{Member: "client_secret", Kind: Secret},

@@ -2,6 +2,7 @@ package admin
 
 import (
 	"net/http"
+	"slices"
 
 	"github.com/portner-go/portner/internal/httpx"
 )
@@ -44,20 +45,21 @@ func textsOf(r *http.Request) texts {
 	return allTexts[lang]
 }
 
-// label returns the label of a member: what it is, and its name.
-func (t texts) label(member string) string {
-	if text := t.Labels[member]; text != "" {
-		return text
-	}
-	return member
-}
+// label returns what a member is.
+func (t texts) label(member string) string { return t.Labels[member] }
 
 // listName returns the name of a list.
-func (t texts) listName(member string) string {
-	if text := t.Lists[member]; text != "" {
-		return text
+func (t texts) listName(member string) string { return t.Lists[member] }
+
+// hasTexts reports whether every language has texts for a list and its fields.
+func hasTexts(l List) bool {
+	for _, t := range allTexts {
+		missing := func(f Field) bool { return t.label(f.Member) == "" }
+		if t.listName(l.Member) == "" || slices.ContainsFunc(l.Fields, missing) {
+			return false
+		}
 	}
-	return member
+	return true
 }
 
 var allTexts = map[string]texts{
@@ -67,6 +69,7 @@ var allTexts = map[string]texts{
 		Lists: map[string]string{
 			"clients": "Klienter", "scopes": "Scope", "scope_access": "Tilgang til scope", "users": "Brukere", "delegations": "Delegeringer",
 			"system_users": "Systembrukere", "consents": "Samtykker", "organisations": "Organisasjoner", "apis": "API-er", "mandates": "Fullmakter",
+			"parties": "Parter", "systems": "Systemer",
 		},
 		New: "Ny", Edit: "Endre", Save: "Lagre", Remove: "Fjern", Deactivate: "Deaktiver",
 		Saved: "Lagret", Removed: "Fjernet", Inactive: "ikke aktiv", Empty: "Ingen ennå.", NotSaved: "Ikke lagret",
@@ -89,7 +92,10 @@ var allTexts = map[string]texts{
 			"name": "Navn", "owner_orgno": "Eierens organisasjonsnummer", "description": "Beskrivelse", "allowed_integration_types": "Tillatte integrasjonstyper",
 			"accessible_for_all": "Åpent for alle", "requires_user_consent": "Krever samtykke", "scope": "Scope", "consumer_orgno": "Konsumentens organisasjonsnummer", "state": "Status",
 			"username": "Brukernavn", "password": "Passord", "pid": "Fødselsnummer (syntetisk)", "acr": "Nivå", "supplier_orgno": "Leverandørens organisasjonsnummer",
-			"given_name": "Fornavn", "family_name": "Etternavn", "orgno": "Organisasjonsnummer",
+			"given_name": "Fornavn", "family_name": "Etternavn", "orgno": "Organisasjonsnummer", "org": "Kode for tjenesteeieren", "user_id": "Bruker-ID",
+			"party_id": "Part-ID", "party_uuid": "Partens UUID", "id": "ID", "system_id": "System-ID", "vendor_orgno": "Leverandørens organisasjonsnummer",
+			"customer_orgno": "Kundens organisasjonsnummer", "client_ids": "Klienter", "resources": "Ressurser", "from": "Hvem som gir samtykket", "to_orgno": "Mottakerens organisasjonsnummer",
+			"valid_to": "Gjelder til", "claims": "Claims", "tenancy": "Tenancy", "children": "Underenheter", "parents": "Hovedenheter", "apis": "API-er", "hpr_number": "HPR-nummer",
 		},
 	},
 	"en": {
@@ -98,6 +104,7 @@ var allTexts = map[string]texts{
 		Lists: map[string]string{
 			"clients": "Clients", "scopes": "Scopes", "scope_access": "Access to scopes", "users": "Users", "delegations": "Delegations",
 			"system_users": "System users", "consents": "Consents", "organisations": "Organisations", "apis": "APIs", "mandates": "Mandates",
+			"parties": "Parties", "systems": "Systems",
 		},
 		New: "New", Edit: "Edit", Save: "Save", Remove: "Remove", Deactivate: "Deactivate",
 		Saved: "Saved", Removed: "Removed", Inactive: "not active", Empty: "None yet.", NotSaved: "Not saved",
@@ -120,7 +127,10 @@ var allTexts = map[string]texts{
 			"name": "Name", "owner_orgno": "Organisation number of the owner", "description": "Description", "allowed_integration_types": "Allowed integration types",
 			"accessible_for_all": "Accessible for all", "requires_user_consent": "Requires consent", "scope": "Scope", "consumer_orgno": "Organisation number of the consumer", "state": "State",
 			"username": "User name", "password": "Password", "pid": "National identity number (synthetic)", "acr": "Level", "supplier_orgno": "Organisation number of the supplier",
-			"given_name": "Given name", "family_name": "Family name", "orgno": "Organisation number",
+			"given_name": "Given name", "family_name": "Family name", "orgno": "Organisation number", "org": "Code of the service owner", "user_id": "User ID",
+			"party_id": "Party ID", "party_uuid": "UUID of the party", "id": "ID", "system_id": "System ID", "vendor_orgno": "Organisation number of the vendor",
+			"customer_orgno": "Organisation number of the customer", "client_ids": "Clients", "resources": "Resources", "from": "Giver of the consent", "to_orgno": "Organisation number of the receiver",
+			"valid_to": "Valid to", "claims": "Claims", "tenancy": "Tenancy", "children": "Subunits", "parents": "Main units", "apis": "APIs", "hpr_number": "HPR number",
 		},
 	},
 }
