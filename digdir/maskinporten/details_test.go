@@ -32,6 +32,10 @@ func TestSystemUsers(t *testing.T) {
 		"plain number":                  {detail: systemUser(customer).with("systemuser_org", org(upis, customer)), entry: "MP-303"},
 		"sub-entity":                    {detail: systemUser(customer).with("systemuser_org", org(upis, "0192:"+customer+":ER//987464291:1")), entry: "MP-303"},
 		"unknown member inside":         {detail: systemUser(customer).with("systemuser_org", org(upis, "0192:"+customer).with("x", 1)), entry: "MP-302"},
+		"no authority":                  {detail: systemUser(customer).with("systemuser_org", object{"ID": "0192:" + customer}), entry: "MP-303"},
+		"no identifier":                 {detail: systemUser(customer).with("systemuser_org", object{"authority": upis}), entry: "MP-303"},
+		"organisation is empty":         {detail: systemUser(customer).with("systemuser_org", object{}), entry: "MP-303"},
+		"identifier in lower case":      {detail: systemUser(customer).with("systemuser_org", object{"authority": upis, "id": "0192:" + customer}), entry: "MP-302"},
 		"member name of an older draft": {detail: object{"type": "urn:altinn:systemuser", "systemuserorg": org(upis, "0192:"+customer)}, entry: "MP-302"},
 		"two types":                     {detail: nil, entry: "MP-303"},
 	} {

@@ -83,8 +83,10 @@ func organisation(o jose.Object, name string) (string, error) {
 	if err != nil {
 		return "", invalidMember(name)
 	}
-	if org.Len() != 2 || !org.Has("authority") || !org.Has("ID") {
-		return "", fmt.Errorf("%w: of %s", rar.ErrUnknownMember, name)
+	for _, member := range org.Names() {
+		if member != "authority" && member != "ID" {
+			return "", fmt.Errorf("%w: of %s", rar.ErrUnknownMember, name)
+		}
 	}
 	authority, err1 := org.String("authority")
 	id, err2 := org.String("ID")
