@@ -40,7 +40,9 @@ func TestSender(t *testing.T) {
 	roots := x509.NewCertPool()
 	roots.AddCert(secure.Certificate())
 	open := logout.NewSender(logout.SenderConfig{AllowHTTP: true, AllowPrivate: true, TLS: &tls.Config{RootCAs: roots}})
-	send := func(s logout.Sender, uri string) error { return logout.Patient(s).Send(t.Context(), uri, "the.token+&") }
+	send := func(s logout.Sender, uri string) error {
+		return logout.Patient(s).Send(t.Context(), uri, "the.token+&")
+	}
 
 	require.NoError(t, send(open, plain.URL+"/ok"))
 	require.NoError(t, send(open, secure.URL+"/ok"))
