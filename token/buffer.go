@@ -1,7 +1,6 @@
 package token
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"strconv"
@@ -10,7 +9,7 @@ import (
 
 // buffer holds JSON text. Buffers are pooled: every request encodes at least one document.
 type buffer struct {
-	buf    bytes.Buffer
+	buf    []byte
 	enc    *json.Encoder
 	quoted string // a string is encoded through this field, which saves an allocation
 	err    error  // the first one of a member
@@ -22,7 +21,7 @@ type members interface{ write(b *buffer) }
 
 var buffers = sync.Pool{New: func() any {
 	b := &buffer{}
-	b.enc = json.NewEncoder(&b.buf)
+	b.enc = json.NewEncoder(b)
 	b.enc.SetEscapeHTML(false) // the text is never part of an HTML page
 	return b
 }}
@@ -43,7 +42,7 @@ func encode(of members) (*buffer, error) {
 // newObject begins an object. Its members and finish follow.
 func newObject() *buffer {
 	b := buffers.Get().(*buffer)
-	b.buf.WriteByte('{')
+	b.buf = append(b.buf, '{')
 	return b
 }
 
@@ -57,21 +56,28 @@ func (b *buffer) finish() error {
 	return err
 }
 
-// name begins a member.
+// name begins a member of the protocol, whose name JSON does not escape.
 func (b *buffer) name(name string) {
-	if text := b.bytes(); text[len(text)-1] != '{' {
-		b.buf.WriteByte(',')
+	b.separate()
+	b.buf = append(b.quote(name), ':')
+}
+
+// separate writes a comma, unless the next member is the first one of its object.
+func (b *buffer) separate() {
+	if b.buf[len(b.buf)-1] != '{' {
+		b.buf = append(b.buf, ',')
 	}
-	b.string(name)
-	b.buf.WriteByte(':')
+}
+
+// quote returns the text followed by s in quotes.
+func (b *buffer) quote(s string) []byte {
+	return append(append(append(b.buf, '"'), s...), '"')
 }
 
 // string writes a JSON string. Most strings are the same in JSON, with quotes.
 func (b *buffer) string(s string) {
 	if isPlain(s) {
-		b.buf.WriteByte('"')
-		b.buf.WriteString(s)
-		b.buf.WriteByte('"')
+		b.buf = b.quote(s)
 		return
 	}
 	b.quoted = s
@@ -102,7 +108,7 @@ func (b *buffer) optionalText(name, s string) {
 // number writes a member with a number.
 func (b *buffer) number(name string, n int64) {
 	b.name(name)
-	b.buf.Write(strconv.AppendInt(b.buf.AvailableBuffer(), n, 10))
+	b.buf = strconv.AppendInt(b.buf, n, 10)
 }
 
 // optionalNumber is number, but leaves out a zero.
@@ -116,13 +122,13 @@ func (b *buffer) optionalNumber(name string, n int64) {
 func (b *buffer) texts(name string, list []string) {
 	b.name(name)
 	for i, s := range list {
-		b.buf.WriteByte("[,"[min(i, 1)])
+		b.buf = append(b.buf, "[,"[min(i, 1)])
 		b.string(s)
 	}
 	if len(list) == 0 {
-		b.buf.WriteByte('[')
+		b.buf = append(b.buf, '[')
 	}
-	b.buf.WriteByte(']')
+	b.buf = append(b.buf, ']')
 }
 
 // optionalTexts is texts, but leaves out an empty array.
@@ -146,53 +152,74 @@ func (b *buffer) add(v any) error {
 	if err := b.enc.Encode(v); err != nil {
 		return fmt.Errorf("token: encoding: %w", err)
 	}
-	b.buf.Truncate(b.buf.Len() - 1) // the newline of the encoder
+	b.trim() // the newline of the encoder
 	return nil
 }
 
-// isPlain reports whether s is printable ASCII that JSON does not escape. Responses hold tokens, which are long, so it reads four bytes
-// between two branches.
-func isPlain(s string) bool {
-	for ; len(s) >= 4; s = s[4:] {
-		if plain[s[0]]&plain[s[1]]&plain[s[2]]&plain[s[3]] == 0 {
-			return false
-		}
-	}
-	for i := range len(s) {
-		if plain[s[i]] == 0 {
-			return false
-		}
-	}
-	return true
+// Write appends to the text, for the encoder.
+func (b *buffer) Write(p []byte) (int, error) {
+	b.buf = append(b.buf, p...)
+	return len(p), nil
 }
 
-// plain is 1 for the bytes that isPlain accepts.
-var plain = func() (table [256]byte) {
-	for c := range table {
-		if c >= 0x20 && c <= 0x7e && c != '"' && c != '\\' {
-			table[c] = 1
+// trim removes the last byte.
+func (b *buffer) trim() { b.buf = b.buf[:len(b.buf)-1] }
+
+// isPlain reports whether s is printable ASCII that JSON does not escape. Responses hold tokens, which are long, so it reads eight bytes
+// at a time.
+func isPlain(s string) bool {
+	if len(s) < 8 {
+		for i := range len(s) {
+			if c := s[i]; c < ' ' || c > '~' || c == '"' || c == '\\' {
+				return false
+			}
 		}
+		return true
 	}
-	return table
-}()
+	found := special(word(s[len(s)-8:])) // the last eight bytes, some of which may be read twice
+	for ; len(s) >= 8; s = s[8:] {
+		found |= special(word(s))
+	}
+	return found&high == 0
+}
+
+// Constants for eight bytes in a word: a one in each byte, and the highest bit of each.
+const (
+	ones uint64 = 0x01010101_01010101
+	high        = 0x80 * ones
+)
+
+// special returns a word with the highest bit of a byte set if w has a byte that is not ASCII, a control character, a quote or a
+// backslash. No other byte makes a sum above 0x7f or a negative difference.
+func special(w uint64) uint64 {
+	return w | (w + ones) | (w - ' '*ones) | ((w ^ '"'*ones) - ones) | ((w ^ '\\'*ones) - ones)
+}
+
+// word returns the first eight bytes of s.
+func word(s string) uint64 {
+	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
+		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
+}
 
 // openMember begins a further member of the object that the buffer ends with. The value and closeObject follow.
 func (b *buffer) openMember(name string) {
-	b.buf.Truncate(b.buf.Len() - 1) // the closing brace
-	b.name(name)
+	b.trim() // the closing brace
+	b.separate()
+	b.string(name)
+	b.buf = append(b.buf, ':')
 }
 
-func (b *buffer) closeObject() { b.buf.WriteByte('}') }
+func (b *buffer) closeObject() { b.buf = append(b.buf, '}') }
 
-func (b *buffer) bytes() []byte { return b.buf.Bytes() }
+func (b *buffer) bytes() []byte { return b.buf }
 
 // free overwrites the text, which holds tokens and identifiers, and returns the buffer to the pool.
 func (b *buffer) free() {
-	if b.buf.Cap() > maxPooled {
+	if cap(b.buf) > maxPooled {
 		return
 	}
-	clear(b.buf.Bytes())
-	b.buf.Reset()
+	clear(b.buf)
+	b.buf = b.buf[:0]
 	b.err = nil
 	buffers.Put(b)
 }

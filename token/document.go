@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/client"
@@ -101,9 +102,9 @@ func (d *Document) Set(name string, value any) {
 	if value == nil || !d.accepts(name) {
 		return
 	}
-	end := d.out.buf.Len()
+	end := len(d.out.buf)
 	d.out.openMember(name)
-	start := d.out.buf.Len()
+	start := len(d.out.buf)
 	err := d.out.add(value)
 	if err == nil && d.Pseudonymous {
 		err = d.out.stripValue(start)
@@ -113,7 +114,7 @@ func (d *Document) Set(name string, value any) {
 		return
 	}
 	if bytes.Equal(d.out.bytes()[start:], null) {
-		d.out.buf.Truncate(end - 1)
+		d.out.buf = d.out.buf[:end-1]
 	}
 	d.out.closeObject()
 }
@@ -211,11 +212,16 @@ func reserved(k Kind, name string) bool {
 // hasName reports whether a list has a name. Names are compared without regard to case, because encoding/json and other readers do.
 func hasName(list []string, name string) bool {
 	for _, one := range list {
-		if strings.EqualFold(one, name) {
+		if mayFold(one, name) && strings.EqualFold(one, name) {
 			return true
 		}
 	}
 	return false
+}
+
+// mayFold is false for most names that strings.EqualFold tells apart: it compares the first bytes, if both are ASCII.
+func mayFold(a, b string) bool {
+	return a == "" || b == "" || a[0]|0x20 == b[0]|0x20 || a[0] >= utf8.RuneSelf || b[0] >= utf8.RuneSelf
 }
 
 // stripValue removes identifying members from the JSON value that starts at start.
@@ -228,7 +234,7 @@ func (b *buffer) stripValue(start int) error {
 	if err != nil {
 		return err
 	}
-	b.buf.Truncate(start)
+	b.buf = b.buf[:start]
 	return b.add(value)
 }
 

@@ -110,7 +110,7 @@ func (r *accessResponse) write(b *buffer) {
 // writeActive writes the member active of a live token.
 func writeActive(b *buffer) {
 	b.name("active")
-	b.buf.WriteString("true")
+	b.buf = append(b.buf, "true"...)
 }
 
 func (q *introspection) accessToken(ctx context.Context, t *storage.AccessToken, g *storage.Grant) (*buffer, error) {

@@ -70,7 +70,6 @@ func (x *exchange) signIntrospection(claims *buffer) (*buffer, error) {
 		out.free()
 		return nil, unavailable("signing", err)
 	}
-	out.buf.Reset()
-	out.buf.WriteString(jwt)
+	out.buf = append(out.buf[:0], jwt...)
 	return out, nil
 }

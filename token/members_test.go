@@ -231,3 +231,43 @@ func TestInvalidMember(t *testing.T) {
 		require.True(t, utf8.ValidString(written(t, &userInfo{Sub: "a"})))
 	}
 }
+
+// TestPlain: a text is plain if encoding/json writes it unchanged, and it is printable ASCII. Each byte is tried at each place of texts of
+// up to three words, and each pair of bytes beside each other: the sums and differences of one byte must not change what is found of the next.
+func TestPlain(t *testing.T) {
+	t.Parallel()
+	var plain [256]bool
+	for c := range byte(0x7f) {
+		plain[c] = c >= ' ' && marshal(t, string(rune(c))) == `"`+string(rune(c))+`"`
+	}
+	for size := range 25 {
+		text := []byte(strings.Repeat("~ ", size)[:size])
+		for at := range text {
+			for c := range 256 {
+				rest := text[at]
+				text[at] = byte(c)
+				if isPlain(string(text)) != plain[c] {
+					t.Fatalf("%q: %v", text, !plain[c])
+				}
+				text[at] = rest
+			}
+		}
+	}
+	for pair := range 1 << 16 {
+		a, b := byte(pair>>8), byte(pair)
+		if text := string([]byte{'a', 'b', a, b, 'c', 'd', 'e', 'f', 'g', 'h', a, b}); isPlain(text) != (plain[a] && plain[b]) {
+			t.Fatalf("%q", text)
+		}
+	}
+}
+
+// TestHasName: names are the same if strings.EqualFold says so, also those with a letter whose other case is not ASCII.
+func TestHasName(t *testing.T) {
+	t.Parallel()
+	names := []string{"", "k", "K", "\u212a", "sub", "SUB", "\u017fub", "su\u017f", "_", "\x7f", "@", "`", "æ", "Æ", "sid", "s"}
+	for _, a := range names {
+		for _, b := range names {
+			require.Equal(t, strings.EqualFold(a, b), hasName([]string{a}, b), "%q %q", a, b)
+		}
+	}
+}

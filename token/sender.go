@@ -167,7 +167,7 @@ func writeConfirmation(b *buffer, c storage.Confirmation) {
 		return
 	}
 	b.name("cnf")
-	b.buf.WriteByte('{')
+	b.buf = append(b.buf, '{')
 	b.optionalText("jkt", c.Key)              // RFC 9449 §6.1
 	b.optionalText("x5t#S256", c.Certificate) // RFC 8705 §3.1
 	b.closeObject()
