@@ -39,13 +39,19 @@ func Nanos(t time.Time) int64 {
 	switch {
 	case t.IsZero():
 		return NoTime
-	case t.Year() > 2261:
+	case t.Unix() >= afterNanos:
 		return math.MaxInt64
-	case t.Year() < 1678:
+	case t.Unix() < firstNanos:
 		return NoTime + 1
 	}
 	return t.UnixNano()
 }
+
+// The seconds since 1970 of the first instants of 1678 and 2262.
+var (
+	firstNanos = time.Date(1678, 1, 1, 0, 0, 0, 0, time.UTC).Unix()
+	afterNanos = time.Date(2262, 1, 1, 0, 0, 0, 0, time.UTC).Unix()
+)
 
 // Time returns the time of which n is Nanos, in UTC.
 func Time(n int64) time.Time {
