@@ -29,6 +29,7 @@ func Text(d *token.Document, name, value string) {
 
 func add(d *token.Document, name, orgno string) {
 	if orgno != "" && !d.Has(name) {
-		d.Set(name, norway.OrgIdentifier(orgno))
+		id := norway.OrgIdentifier(orgno)
+		d.SetObject(name, [2]string{"authority", id.Authority}, [2]string{"ID", id.ID})
 	}
 }
