@@ -57,7 +57,7 @@ func (f *facts) disclosedDetails() json.RawMessage {
 // clientDetails returns the authorization_details for the token response. The client does not see them if only introspection
 // identifies the user.
 func (m *Minter) clientDetails(f *facts, opaque bool) json.RawMessage {
-	if Protection(m.cfg.Scopes, &f.grant, opaque && f.sub != "") != pseudonym.Open {
+	if len(f.details) == 0 || Protection(m.cfg.Scopes, &f.grant, opaque && f.sub != "") != pseudonym.Open {
 		return nil
 	}
 	return f.details

@@ -117,7 +117,7 @@ func isPreflight(r *http.Request) bool {
 // allowOrigin allows the origin of a browser client. It returns an error for preflight requests only.
 func (x *exchange) allowOrigin(w http.ResponseWriter, r *http.Request) (err error) {
 	defer x.rescue(&err)
-	w.Header().Add("Vary", "Origin")
+	varyByOrigin(w.Header())
 	origin := r.Header.Get("Origin")
 	if origin == "" {
 		return nil
@@ -131,6 +131,17 @@ func (x *exchange) allowOrigin(w http.ResponseWriter, r *http.Request) (err erro
 		w.Header().Set("Access-Control-Allow-Origin", origin)
 	}
 	return nil
+}
+
+var onlyOrigin = []string{"Origin"}
+
+// varyByOrigin tells caches that the response depends on the origin. The host may have set Vary, too.
+func varyByOrigin(h http.Header) {
+	if len(h["Vary"]) > 0 {
+		h.Add("Vary", "Origin")
+		return
+	}
+	h["Vary"] = onlyOrigin // shared: http.Header.Add would allocate
 }
 
 // hasOrigin reports whether any browser client has the origin.
