@@ -59,9 +59,11 @@ var storeDefects = []defect{
 	},
 	{
 		"memory: a directory keeps grants that were collected", "storage/memory/grant.go",
-		`	s.outcomes.remove(g)
-	g.gone, g.issue, g.session = true, nil, nil
-`, `	g.gone, g.issue, g.session = true, nil, nil
+		`	s.due.grants.cancel(g)
+	s.outcomes.remove(g)
+	s.giveGrant(g)
+`, `	s.due.grants.cancel(g)
+	s.giveGrant(g)
 `,
 		tests("storage/memory", "TestSweepLeavesNothing"),
 	},
@@ -78,15 +80,15 @@ var storeDefects = []defect{
 	{
 		"memory: a code is redeemed twice", "storage/memory/grant.go",
 		`	g.used = true
-	if same := g.code.grant(); text == same {`,
-		`	if same := g.code.grant(); text == same {`,
+	s.begin(g, text)`,
+		`	s.begin(g, text)`,
 		nil,
 	},
 	{
 		"memory: a code is redeemed after its end", "storage/memory/grant.go",
-		`case now >= g.code.end():
+		`case now >= g.code().end():
 		return storage.ErrNotFound`,
-		`case now > g.code.end():
+		`case now > g.code().end():
 		return storage.ErrNotFound`,
 		nil,
 	},
@@ -104,8 +106,8 @@ var storeDefects = []defect{
 	},
 	{
 		"memory: a grant outlives its authorization", "storage/memory/grant.go",
-		"return g.revoked || g.auth.revoked.Load() || g.issue",
-		"return g.revoked || g.issue",
+		"return g.revoked || g.auth.revoked.Load() || g.redeemed",
+		"return g.revoked || g.redeemed",
 		nil,
 	},
 	{
@@ -118,21 +120,26 @@ var storeDefects = []defect{
 	},
 	{
 		"memory: the grant of a code may be another one", "storage/memory/grant.go",
-		"i.Grant.UserKey != g.userKey() || !text.replaces(g.code.grant()) || !ts",
+		"i.Grant.UserKey != g.userKey() || !text.replaces(g.known()) || !ts",
 		"i.Grant.UserKey != g.userKey() || !ts",
 		contract,
 	},
 	{
 		"memory: tokens of another grant are inserted", "storage/memory/grant.go",
-		"!text.replaces(g.code.grant()) || !ts.belongTo(text.id())",
-		"!text.replaces(g.code.grant())",
+		"!text.replaces(g.known()) || !ts.belongTo(text.id())",
+		"!text.replaces(g.known())",
 		contract,
 	},
 	{
 		"memory: one request has two codes", "storage/memory/grant.go",
-		" || g.code.requestID() != second.requestID() || g.code.hash() != second.hash():",
-		" || g.code.requestID() != second.requestID():",
+		" || g.code().requestID() != second.requestID() || g.code().hash() != second.hash():",
+		" || g.code().requestID() != second.requestID():",
 		contract,
+	},
+	{
+		"memory: a code is returned with the grant that was redeemed", "storage/memory/grant_text.go",
+		"	b[flags] |= flagReplaces\n", "",
+		nil,
 	},
 	{
 		"memory: a revoked grant is listed", "storage/memory/grant.go",

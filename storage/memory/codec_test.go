@@ -54,7 +54,16 @@ func FuzzRecords(f *testing.F) {
 		require.Equal(t, g, memory.EncodeGrant(&g).Decode(h))
 
 		c := storage.AuthorizationCode{Hash: k, RedirectURI: a, CodeChallenge: b, Nonce: a, DPoPKey: b, ExpiresAt: second, Grant: g}
-		require.Equal(t, c, memory.EncodeOutcome(&storage.Outcome{RequestID: b, Code: &c, RetainTo: first}).Decode(h))
+		code := memory.EncodeOutcome(&storage.Outcome{RequestID: b, Code: &c, RetainTo: first})
+		require.Equal(t, c, code.Decode(h))
+		narrower := g
+		narrower.Scopes = append(narrower.Scopes, a)
+		for _, redeemed := range []storage.Grant{g, narrower} {
+			text := code.Redeemed(memory.EncodeGrant(&redeemed))
+			require.Equal(t, c, text.Decode(h))
+			require.Equal(t, redeemed, text.Grant().Decode(h))
+			require.Equal(t, memory.EncodeGrant(&redeemed), text.Grant().Alone())
+		}
 
 		x := storage.AccessToken{Hash: h, GrantID: a, JTI: b, Opaque: no, Scopes: list, Audience: list, ClientAMR: a, AuthorizationDetails: raw, Confirmation: storage.Confirmation{Key: b, Certificate: a}, IssuedAt: first, ExpiresAt: second}
 		require.Equal(t, x, memory.EncodeAccess(&x).Decode(a))

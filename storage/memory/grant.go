@@ -2,7 +2,6 @@ package memory
 
 import (
 	"context"
-	"strings"
 	"sync"
 	"time"
 
@@ -14,38 +13,43 @@ import (
 // orders every method on the code, the grant and its tokens.
 type grant struct {
 	mu    sync.Mutex
-	place slot
-	code  codeText // with the grant it was created with; "" when no longer recognised
-	issue *issued  // nil until the code is redeemed. It is written with the stripe, too, and can be read with either
-	auth  *authorization
+	place slot // without a number: collected, or could not be inserted
+	// record is a codeText or, if there is no code or it is no longer recognised, a grantText. If the grant was redeemed it is written
+	// with the stripe, too, and can be read with either.
+	record string
+	auth   *authorization
 	// session is the one of the code, and after that the one with which the grant ends. The grant reads only whether it has ended.
-	session *session
-	stripe  uint8 // index of the stripe of its owner; never changes
-	linked  bool  // listed when it is redeemed; never changes after the insertion
-	listed  bool  // in the tree of its user; the stripe guards it
-	used    bool  // the code was consumed
-	denied  bool  // the request was denied: there is no code
-	revoked bool  // written with the stripe, too, and can be read with either
-	gone    bool  // collected, or could not be inserted
-}
-
-// issued is what a grant has after its code was redeemed. It is a struct of its own to keep codes small.
-type issued struct {
-	text         grantText
-	older, newer *grant // in the tree of its user; the stripe guards them
+	session      *session
+	older, newer uint32 // numbers of grants in the tree of its user; the stripe guards them
+	stripe       uint8  // index of the stripe of its owner; never changes
+	linked       bool   // listed when it is redeemed; never changes after the insertion
+	listed       bool   // in the tree of its user; the stripe guards it
+	used         bool   // the code was consumed
+	denied       bool   // the request was denied: there is no code
+	revoked      bool   // written with the stripe, too, and can be read with either
+	coded        bool   // record is a codeText
+	redeemed     bool   // there is a grant. It is written with the stripe, too, and can be read with either
 }
 
 func (g *grant) slot() *slot { return &g.place }
 func (g *grant) shard() int  { return g.place.shard() }
 
+// code returns the code, or "" when it is no longer recognised. The caller holds g.
+func (g *grant) code() codeText {
+	if !g.coded {
+		return ""
+	}
+	return codeText(g.record)
+}
+
 // codeVerdict returns the verdict on the code. The caller holds g.
 func (g *grant) codeVerdict(hash string, now int64) error {
 	switch {
-	case g.gone || g.denied || g.code == "" || g.code.hash() != hash || now >= g.code.retained():
+	case !g.place.numbered() || g.denied || !g.coded || g.code().hash() != hash || now >= g.code().retained():
 		return storage.ErrNotFound
 	case g.isConsumed():
 		return storage.ErrConsumed
-	case now >= g.code.end():
+	case now >= g.code().end():
 		return storage.ErrNotFound
 	}
 	return nil
@@ -59,7 +63,7 @@ func (g *grant) isConsumed() bool {
 // isRevoked reports whether the grant was revoked by itself, with its authorization or with its session. The caller holds g or its
 // stripe.
 func (g *grant) isRevoked() bool {
-	return g.revoked || g.auth.revoked.Load() || g.issue != nil && g.session != nil && g.session.ended.Load()
+	return g.revoked || g.auth.revoked.Load() || g.redeemed && g.session != nil && g.session.ended.Load()
 }
 
 // userKey returns the UserKey of the grant.
@@ -72,23 +76,23 @@ func (g *grant) userKey() (key storage.Hash) {
 
 // ended reports whether there is no grant, or it has expired. The caller holds g, or its stripe if g is listed.
 func (g *grant) ended(now int64) bool {
-	return g.gone || g.issue == nil || now >= g.text().end()
+	return !g.redeemed || now >= g.text().end()
 }
 
 // text returns the grant as it was redeemed, or "" before that. The caller holds g, or its stripe if g is listed.
 func (g *grant) text() grantText {
-	if g.issue == nil {
+	if !g.redeemed {
 		return ""
 	}
-	return g.issue.text
+	return g.known()
 }
 
-// known returns the grant as it was redeemed, or as it was created with the code. The caller holds g.
+// known returns the grant as it was redeemed, or as it was created with the code. The caller holds what guards record.
 func (g *grant) known() grantText {
-	if g.issue == nil && g.code != "" {
-		return g.code.grant()
+	if g.coded {
+		return codeText(g.record).grant()
 	}
-	return g.text()
+	return grantText(g.record)
 }
 
 // FinishRequest implements provider.Store.
@@ -96,7 +100,7 @@ func (s *Store) FinishRequest(ctx context.Context, o storage.Outcome, now time.T
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	g := &grant{code: encodeOutcome(&o), denied: o.Code == nil, used: o.Code == nil}
+	g := &grant{record: string(encodeOutcome(&o)), coded: true, denied: o.Code == nil, used: o.Code == nil}
 	f := finish{Store: s, outcome: o, grant: g, now: record.Nanos(now), key: o.Consents.UserKey, client: o.Consents.ClientID, customer: o.Consents.Customer}
 	f.user = s.hashOfUser(&o.Consents.UserKey)
 	f.answers = len(o.Granted)+len(o.Declined) > 0
@@ -156,7 +160,7 @@ func (f *finish) run() error {
 // decide inserts the outcome, or returns the verdict on one that its request has. The caller holds both stripes.
 func (f *finish) decide() error {
 	if first := f.requests.get(f.outcome.RequestID); first != nil {
-		return first.compare(f.grant.code, f.now)
+		return first.compare(f.grant.code(), f.now)
 	}
 	f.grant.auth = f.authorization(f.owner, &f.key, f.client, f.customer)
 	defer f.releaseAuthorization(f.grant.stripe, f.grant.auth)
@@ -203,11 +207,11 @@ func (g *grant) compare(second codeText, now int64) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	switch {
-	case g.gone || g.code == "" || g.code.requestID() != second.requestID() || g.code.hash() != second.hash():
+	case !g.place.numbered() || !g.coded || g.code().requestID() != second.requestID() || g.code().hash() != second.hash():
 		return storage.ErrConflict
 	case g.denied:
 		return nil
-	case g.isConsumed() || now >= g.code.end():
+	case g.isConsumed() || now >= g.code().end():
 		return storage.ErrConsumed
 	}
 	return nil
@@ -219,11 +223,10 @@ func (s *Store) insertOutcome(g *grant, requestID string) bool {
 	defer g.mu.Unlock()
 	s.outcomes.insert(g)
 	if !s.addKeys(g, requestID) {
-		g.gone = true // a reader that found it by its first key waits for the lock
-		s.outcomes.remove(g)
+		s.outcomes.remove(g) // a reader that found it by its first key waits for the lock
 		return false
 	}
-	s.due.grants.schedule(g, g.code.retained())
+	s.due.grants.schedule(g, g.code().retained())
 	return true
 }
 
@@ -234,13 +237,13 @@ func (s *Store) addKeys(g *grant, requestID string) bool {
 	if g.denied {
 		return true
 	}
-	if !s.codes.add(g.code.hash(), g) {
+	if !s.codes.add(g.code().hash(), g) {
 		s.requests.drop(requestID)
 		return false
 	}
-	if !s.grants.add(g.code.grant().id(), g) {
+	if !s.grants.add(g.known().id(), g) {
 		s.requests.drop(requestID)
-		s.codes.drop(g.code.hash())
+		s.codes.drop(g.code().hash())
 		return false
 	}
 	return true
@@ -256,7 +259,7 @@ func (s *Store) Code(ctx context.Context, hash storage.Hash, now time.Time) (sto
 		return storage.AuthorizationCode{}, storage.ErrNotFound
 	}
 	g.mu.Lock()
-	text, verdict := g.code, g.codeVerdict(string(hash[:]), record.Nanos(now))
+	text, verdict := g.code(), g.codeVerdict(string(hash[:]), record.Nanos(now))
 	g.mu.Unlock()
 	if verdict == storage.ErrNotFound {
 		return storage.AuthorizationCode{}, verdict
@@ -300,16 +303,13 @@ func (s *Store) redeem(g *grant, hash string, i *storage.Issuance, text grantTex
 	if err := g.codeVerdict(hash, now); err != nil {
 		return err
 	}
-	if i.Grant.UserKey != g.userKey() || !text.replaces(g.code.grant()) || !ts.belongTo(text.id()) {
+	if i.Grant.UserKey != g.userKey() || !text.replaces(g.known()) || !ts.belongTo(text.id()) {
 		return storage.ErrConflict
 	}
 	if err := s.insertTokens(ts); err != nil {
 		return err
 	}
 	g.used = true
-	if same := g.code.grant(); text == same {
-		text = same // one text for both
-	}
 	s.begin(g, text)
 	s.scheduleTokens(ts)
 	return nil
@@ -317,7 +317,12 @@ func (s *Store) redeem(g *grant, hash string, i *storage.Issuance, text grantTex
 
 // begin makes g live. The caller holds g and its stripe.
 func (s *Store) begin(g *grant, text grantText) {
-	g.issue = &issued{text: text}
+	if g.coded {
+		g.record = string(g.code().redeemed(text))
+	} else {
+		g.record = string(text)
+	}
+	g.redeemed = true
 	if !text.loginOnly() {
 		g.session = nil
 	}
@@ -489,7 +494,7 @@ func (p *page) read() (texts []grantText, again bool, err error) {
 		return nil, false, err
 	}
 	var ended []*grant
-	p.users[stripe].walk(u.grants, before, func(g *grant) bool {
+	p.walk(&p.users[stripe], u.grants, before, func(g *grant) bool {
 		if g.ended(p.now) || g.isRevoked() {
 			ended = append(ended, g)
 		} else {
@@ -526,12 +531,12 @@ func (g *grant) collect(s *Store, now int64) int {
 	defer s.unlockUsers(g.stripe, g.stripe)
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.gone {
+	if !g.place.numbered() {
 		return 0
 	}
-	if g.code != "" {
-		if now < g.code.retained() {
-			s.due.grants.schedule(g, g.code.retained())
+	if g.coded {
+		if now < g.code().retained() {
+			s.due.grants.schedule(g, g.code().retained())
 			return 0
 		}
 		if !g.ended(now) {
@@ -552,25 +557,24 @@ func (s *Store) forgetGrant(g *grant) {
 		s.grants.drop(g.known().id())
 		s.unlist(g)
 	}
+	g.redeemed, g.session = false, nil
 	s.forgetCode(g)
+	g.record = ""
 	s.due.grants.cancel(g)
 	s.outcomes.remove(g)
-	g.gone, g.issue, g.session = true, nil, nil
 	s.giveGrant(g)
 	s.releaseAuthorization(g.stripe, g.auth)
 }
 
 // forgetCode removes the code of g and its request.
 func (s *Store) forgetCode(g *grant) {
-	if g.code == "" {
+	if !g.coded {
 		return
 	}
-	s.requests.drop(g.code.requestID())
+	code := g.code()
+	s.requests.drop(code.requestID())
 	if !g.denied {
-		s.codes.drop(g.code.hash())
+		s.codes.drop(code.hash())
 	}
-	g.code = ""
-	if g.issue != nil { // it may share memory with the text of the code
-		g.issue.text = grantText(strings.Clone(string(g.issue.text)))
-	}
+	g.record, g.coded = string(g.text().alone()), false
 }

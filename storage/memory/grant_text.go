@@ -21,8 +21,9 @@ const (
 const (
 	flagLoginOnly = 1 << iota
 	flagPseudonymous
-	flagExtras  // members that most grants do not have
-	flagDPoPKey // the DPoPKey of a code follows: few codes have one, and a byte in each counts
+	flagExtras   // members that most grants do not have
+	flagDPoPKey  // the code has a DPoPKey: few have one, and a byte in each counts
+	flagReplaces // the grant with which the code was created follows
 )
 
 func (t grantText) end() int64       { return intAt(string(t), 0) }
@@ -49,9 +50,21 @@ func (t grantText) compareAge(u grantText) int {
 	return strings.Compare(t.id(), u.id())
 }
 
+// isAt reports whether a text begins with t: no text of a grant is the beginning of another one.
+func (t grantText) isAt(u grantText) bool { return strings.HasPrefix(string(u), string(t)) }
+
+// alone returns t without what follows it.
+func (t grantText) alone() grantText {
+	if t == "" {
+		return ""
+	}
+	g := t.decode(storage.Hash{})
+	return encodeGrant(&g)
+}
+
 // replaces reports whether t may be redeemed by a code of the same user with the grant u.
 func (t grantText) replaces(u grantText) bool {
-	if t == u {
+	if t.isAt(u) {
 		return true
 	}
 	r := u.identity()
@@ -160,8 +173,9 @@ func (r *reader) grant(userKey storage.Hash) storage.Grant {
 	return g
 }
 
-// codeText is an encoded outcome without its consents: the hash of the code, its end, the end of recognition, RequestID,
-// the rest of the code, the grant. A denial has zeros for the code, and ends after RequestID.
+// codeText is an encoded outcome without its consents: the hash of the code, its end, the end of recognition, RequestID, the grant, the
+// rest of the code. A denial has zeros for the code, and ends after RequestID. If another grant was redeemed, it is before that of the
+// code.
 type codeText string
 
 const codeRequestAt = 48
@@ -171,13 +185,25 @@ func (t codeText) end() int64        { return intAt(string(t), 32) }
 func (t codeText) retained() int64   { return max(intAt(string(t), 40), t.end()) }
 func (t codeText) requestID() string { return (&reader{string(t[codeRequestAt:])}).random() }
 
+// grant returns the grant as it was redeemed, or as it was created, and what follows it.
 func (t codeText) grant() grantText {
 	r := reader{string(t[codeRequestAt:])}
 	r.skipRandom() // RequestID
-	r.symbol()     // RedirectURI, as putRedirectURI writes it
-	r.skipRandom() // CodeChallenge
-	r.skipRandom() // Nonce
 	return grantText(r.rest)
+}
+
+// redeemed returns the text with the grant that was redeemed.
+func (t codeText) redeemed(g grantText) codeText {
+	created := t.grant()
+	if g.isAt(created) {
+		return t
+	}
+	var room scratch
+	b := append(room[:0], t[:len(t)-len(created)]...)
+	flags := len(b) + grantFlagsAt
+	b = append(b, g...)
+	b[flags] |= flagReplaces
+	return codeText(append(b, created...))
 }
 
 func encodeOutcome(o *storage.Outcome) codeText {
@@ -193,13 +219,13 @@ func encodeOutcome(o *storage.Outcome) codeText {
 	if o.Code == nil {
 		return codeText(b)
 	}
+	flags := len(b) + grantFlagsAt
+	b = putGrant(b, &c.Grant)
 	b = putRedirectURI(b, c.RedirectURI)
 	b = putRandom(b, c.CodeChallenge)
 	b = putRandom(b, c.Nonce)
-	grant := len(b)
-	b = putGrant(b, &c.Grant)
 	if c.DPoPKey != "" {
-		b[grant+grantFlagsAt] |= flagDPoPKey
+		b[flags] |= flagDPoPKey
 		b = putRandom(b, c.DPoPKey)
 	}
 	return codeText(b)
@@ -217,12 +243,14 @@ func putRedirectURI(b []byte, uri string) []byte {
 func (t codeText) decode(userKey storage.Hash) storage.AuthorizationCode {
 	r := reader{string(t)}
 	c := storage.AuthorizationCode{Hash: r.hash(), ExpiresAt: r.time()}
-	r.take(codeRequestAt - 40)
-	r.skipRandom() // RequestID
-	c.RedirectURI = r.symbol()
-	c.CodeChallenge, c.Nonce = r.random(), r.random()
+	r = reader{string(t.grant())}
+	if r.rest[grantFlagsAt]&flagReplaces != 0 {
+		r.grant(userKey)
+	}
 	dpopBound := grantText(r.rest).hasDPoPKey()
 	c.Grant = r.grant(userKey)
+	c.RedirectURI = r.symbol()
+	c.CodeChallenge, c.Nonce = r.random(), r.random()
 	if dpopBound {
 		c.DPoPKey = r.random()
 	}

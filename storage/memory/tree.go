@@ -3,43 +3,44 @@ package memory
 import "hash/maphash"
 
 // The grants of a user that were redeemed are nodes of a treap: a search tree by age (grantText.compareAge) that is a heap by random
-// ranks, and therefore has a depth of about 2 ln n. Older grants are on the left. The stripe of the user guards it.
+// ranks, and therefore has a depth of about 2 ln n. Older grants are on the left. The stripe of the user guards it. The nodes have the
+// numbers of others, which take half of the memory of pointers; 0 is no node.
 
 // rank returns the random rank of a node.
-func (s *Store) rank(g *grant) uint64 { return maphash.Comparable(s.seed, g) }
+func (s *Store) rank(node uint32) uint64 { return maphash.Comparable(s.seed, node) }
 
 // list inserts g. The caller holds g and its stripe.
 func (s *Store) list(g *grant) {
-	key, rank, st := g.text(), s.rank(g), &s.users[g.stripe]
+	node, key, st := g.place.number, g.text(), &s.users[g.stripe]
 	at := &g.auth.user.grants
-	for *at != nil && s.rank(*at) >= rank {
+	for rank := s.rank(node); *at != 0 && s.rank(*at) >= rank; {
 		st.visited++
-		at = (*at).side(key)
+		at = s.outcomes.at(*at).side(key)
 	}
-	g.issue.older, g.issue.newer = st.split(*at, key)
-	*at, g.listed = g, true
+	g.older, g.newer = s.split(st, *at, key)
+	*at, g.listed = node, true
 }
 
 // side returns the place of the subtree of g in which a key is.
-func (g *grant) side(key grantText) **grant {
+func (g *grant) side(key grantText) *uint32 {
 	if key.compareAge(g.text()) < 0 {
-		return &g.issue.older
+		return &g.older
 	}
-	return &g.issue.newer
+	return &g.newer
 }
 
 // split divides a tree into the nodes that are older and newer than key.
-func (st *userStripe) split(t *grant, key grantText) (older, newer *grant) {
+func (s *Store) split(st *userStripe, node uint32, key grantText) (older, newer uint32) {
 	o, n := &older, &newer
-	for t != nil {
+	for node != 0 {
 		st.visited++
-		if t.text().compareAge(key) < 0 {
-			*o, o, t = t, &t.issue.newer, t.issue.newer
+		if g := s.outcomes.at(node); g.text().compareAge(key) < 0 {
+			*o, o, node = node, &g.newer, g.newer
 		} else {
-			*n, n, t = t, &t.issue.older, t.issue.older
+			*n, n, node = node, &g.older, g.older
 		}
 	}
-	*o, *n = nil, nil
+	*o, *n = 0, 0
 	return older, newer
 }
 
@@ -49,35 +50,36 @@ func (s *Store) unlist(g *grant) {
 		return
 	}
 	st, at := &s.users[g.stripe], &g.auth.user.grants
-	for key := g.text(); *at != g; at = (*at).side(key) {
+	for key := g.text(); *at != g.place.number; at = s.outcomes.at(*at).side(key) {
 		st.visited++
 	}
-	older, newer := g.issue.older, g.issue.newer
-	for older != nil && newer != nil {
+	older, newer := g.older, g.newer
+	for older != 0 && newer != 0 {
 		st.visited++
 		if s.rank(older) > s.rank(newer) {
-			*at, at, older = older, &older.issue.newer, older.issue.newer
+			left := s.outcomes.at(older)
+			*at, at, older = older, &left.newer, left.newer
 		} else {
-			*at, at, newer = newer, &newer.issue.older, newer.issue.older
+			right := s.outcomes.at(newer)
+			*at, at, newer = newer, &right.older, right.older
 		}
 	}
-	if *at = older; older == nil {
-		*at = newer
-	}
-	g.issue.older, g.issue.newer, g.listed = nil, nil, false
+	*at = max(older, newer) // one of them is 0
+	g.older, g.newer, g.listed = 0, 0, false
 }
 
-// walk calls visit for the nodes of g that are older than before, newest first, until visit returns false. Without before, it calls
+// walk calls visit for the nodes of a tree that are older than before, newest first, until visit returns false. Without before, it calls
 // visit for all nodes.
-func (st *userStripe) walk(g *grant, before grantText, visit func(*grant) bool) bool {
-	if g == nil {
+func (s *Store) walk(st *userStripe, node uint32, before grantText, visit func(*grant) bool) bool {
+	if node == 0 {
 		return true
 	}
 	st.visited++
+	g := s.outcomes.at(node)
 	if before == "" || g.text().compareAge(before) < 0 {
-		if !st.walk(g.issue.newer, before, visit) || !visit(g) {
+		if !s.walk(st, g.newer, before, visit) || !visit(g) {
 			return false
 		}
 	}
-	return st.walk(g.issue.older, before, visit)
+	return s.walk(st, g.older, before, visit)
 }

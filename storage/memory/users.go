@@ -29,7 +29,7 @@ type user struct {
 	next     *user    // with the same seeded hash
 	sessions *session // newest first
 	ended    *session // those that ended last, newest first
-	grants   *grant   // the root of a tree by age (tree.go)
+	grants   uint32   // the root of a tree by age (tree.go)
 
 	sessionShare, grantShare, tokenShare, consentShare share
 }
