@@ -1,6 +1,9 @@
 package memory
 
-import "sync"
+import (
+	"slices"
+	"sync"
+)
 
 // expiring is a record that expires. Callers of schedule and cancel hold the lock of its owner.
 type expiring interface {
@@ -44,7 +47,7 @@ func (q *queue[T]) schedule(item T, at int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if sl.pos == 0 {
-		s.heap = append(s.heap, queued[T]{at, item})
+		s.heap = append(grown(s.heap), queued[T]{at, item})
 		sl.pos = int32(len(s.heap))
 		s.up(len(s.heap) - 1)
 		return
@@ -90,6 +93,14 @@ func (s *queueShard[T]) remove(i int) {
 		s.down(int(moved.item.slot().pos) - 1)
 	}
 	s.heap = trimmed(s.heap)
+}
+
+// grown returns s, or a copy of it with a quarter more room if it is full: append doubles a short slice.
+func grown[T any](s []T) []T {
+	if len(s) < cap(s) {
+		return s
+	}
+	return append(slices.Grow([]T(nil), len(s)+len(s)/4+1), s...)
 }
 
 // trimmed returns s, or a copy of it with less capacity if at most an eighth of the capacity is used.
