@@ -45,11 +45,11 @@ func TestBytesPerRecord(t *testing.T) {
 		limit int64
 		put   func(s *memory.Store, i int) error
 	}{
-		{"session", 510, func(s *memory.Store, i int) error {
+		{"session", 495, func(s *memory.Store, i int) error {
 			_, err := s.ReplaceSession(context.Background(), none, newSession(i), 50, epoch)
 			return err
 		}},
-		{"replaced session", 510, func(s *memory.Store, i int) error {
+		{"replaced session", 495, func(s *memory.Store, i int) error {
 			in := newSession(i)
 			if _, err := s.ReplaceSession(context.Background(), none, in, 50, epoch); err != nil {
 				return err
@@ -61,10 +61,10 @@ func TestBytesPerRecord(t *testing.T) {
 			_, err := s.ReplaceSession(context.Background(), in.Hash, next, 0, epoch)
 			return err
 		}},
-		{"code", 610, func(s *memory.Store, i int) error {
+		{"code", 597, func(s *memory.Store, i int) error {
 			return s.FinishRequest(context.Background(), outcomeOf(i, newCode(i)), epoch)
 		}},
-		{"login", 1295, func(s *memory.Store, i int) error {
+		{"login", 1215, func(s *memory.Store, i int) error {
 			if _, err := s.ReplaceSession(context.Background(), none, newSession(i), 50, epoch); err != nil {
 				return err
 			}

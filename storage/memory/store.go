@@ -5,8 +5,8 @@
 // # Encoding
 //
 // A record is kept as one string, which each method that returns the record decodes. A login (session, redeemed code, access
-// token, refresh token) takes 1,285 bytes with its indexes and queues (TestBytesPerRecord). The structs of package storage would
-// take 2,590 bytes; 290 bytes of the difference come from the table of symbols, the texts that many records share, such as client
+// token, refresh token) takes 1,190 bytes with its indexes and queues (TestBytesPerRecord). The structs of package storage would
+// take 2,500 bytes; 290 bytes of the difference come from the table of symbols, the texts that many records share, such as client
 // IDs and scopes. Encoding and decoding also copy the record, as the rules of package storage require, and two records are equal
 // if their strings are. Fields that methods compare have fixed offsets (session_text.go, grant_text.go), so that they are compared
 // without decoding the record.
