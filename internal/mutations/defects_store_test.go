@@ -138,7 +138,7 @@ var storeDefects = []defect{
 	},
 	{
 		"memory: a code is returned with the grant that was redeemed", "storage/memory/grant_text.go",
-		"	b[flags] |= flagReplaces\n", "",
+		"b[flags] |= flagReplaces", "b[flags] |= 0",
 		nil,
 	},
 	{
