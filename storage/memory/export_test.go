@@ -163,6 +163,7 @@ func (t *Numbers) Drop(h uint64)          { t.drop(h) }
 
 // Len returns the number of places, and Entries counts those that are not free.
 func (t *Numbers) Len() int { return cap(t.places) }
+
 func (t *Numbers) Entries() (n int) {
 	for i := range t.places {
 		if t.places[i].number != 0 {
