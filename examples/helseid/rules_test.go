@@ -53,7 +53,7 @@ func TestTokensOfUser(t *testing.T) {
 	a := w.redeem(single, w.code(single, "kari", params(allScopes)), nil)
 	require.Equal(t, http.StatusOK, a.status, a.body)
 	require.Equal(t, []any{"DPoP", 600.0, allScopes}, []any{a.body["token_type"], a.body["expires_in"], a.body["scope"]})
-	require.InDelta(t, 8*3600, a.body["rt_expires_in"], 30)
+	require.InDelta(t, 8*3600, a.body["rt_expires_in"], 120)
 	require.NotContains(t, a.body, "refresh_token_expires_in")
 
 	header, id := a.claims(t, "id_token")

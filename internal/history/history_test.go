@@ -19,7 +19,7 @@ import (
 	"github.com/portner-go/portner/storage/memory"
 )
 
-const patience = 10 * time.Second
+const patience = 2 * time.Minute
 
 // full is a store with the methods of a history.
 type full interface {
