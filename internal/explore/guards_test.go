@@ -3,6 +3,7 @@ package explore_test
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -15,10 +16,10 @@ import (
 // guards are conditions of package memory.
 var guards = []explore.Guard{
 	{"grant.go", "case g.isConsumed():\n\t\treturn storage.ErrConsumed", "case !dropped(\"a code is used once\") && g.isConsumed():\n\t\treturn storage.ErrConsumed"},
-	{"grant.go", "case now >= g.code.end():", `case !dropped("a code expires") && now >= g.code.end():`},
-	{"grant.go", "case g.isConsumed() || now >= g.code.end():", `case !dropped("a used code is no equal outcome") && g.isConsumed() || !dropped("an expired code is no equal outcome") && now >= g.code.end():`},
+	{"grant.go", "case now >= g.code().end():", `case !dropped("a code expires") && now >= g.code().end():`},
+	{"grant.go", "case g.isConsumed() || now >= g.code().end():", `case !dropped("a used code is no equal outcome") && g.isConsumed() || !dropped("an expired code is no equal outcome") && now >= g.code().end():`},
 	{"grant.go", "g.auth.revoked.Load() || g.session != nil && g.session.ended.Load()", `g.auth.revoked.Load() || !dropped("a code ends with its session") && g.session != nil && g.session.ended.Load()`},
-	{"grant.go", "return g.revoked || g.auth.revoked.Load() || g.issue != nil && g.session", `return g.revoked || !dropped("a grant ends with its authorization") && g.auth.revoked.Load() || !dropped("a login ends with its session") && g.issue != nil && g.session`},
+	{"grant.go", "return g.revoked || g.auth.revoked.Load() || g.redeemed && g.session", `return g.revoked || !dropped("a grant ends with its authorization") && g.auth.revoked.Load() || !dropped("a login ends with its session") && g.redeemed && g.session`},
 	{"grant.go", "if !text.loginOnly() {", `if !dropped("other grants do not end with the session") && !text.loginOnly() {`},
 	{"grant.go", "g.revoked, g.used = true, true", `g.revoked, g.used = !dropped("a revocation ends the grant"), g.used || !dropped("a revocation consumes the code")`},
 	{"session.go", "x.stripe != stripe || !x.isLive(now) ||", `x.stripe != stripe || !dropped("a code needs a live session") && !x.isLive(now) ||`},
@@ -42,6 +43,16 @@ var guards = []explore.Guard{
 	{"consent.go", "if scope == one.scope {", `if !dropped("a declined consent ends") && scope == one.scope {`},
 	{"grant.go", "if f.grant.session != nil && f.outcome.Visit != nil {", `if !dropped("a visit changes the session") && f.grant.session != nil && f.outcome.Visit != nil {`},
 	{"signingkey.go", "k.Key = nil", "if !dropped(\"a deleted key has no private key\") {\n\t\t\t\tk.Key = nil\n\t\t\t}"},
+}
+
+// TestGuards finds each guard once in package memory, also when TestDroppedGuards is skipped.
+func TestGuards(t *testing.T) {
+	t.Parallel()
+	for _, g := range guards {
+		text, err := os.ReadFile(filepath.Join("..", "..", "storage", "memory", g[0]))
+		require.NoError(t, err)
+		require.Equal(t, 1, strings.Count(string(text), g[1]), "%q in %s", g[1], g[0])
+	}
 }
 
 // TestDroppedGuards: without any single guard of package memory there is a trace that breaks an invariant or a verdict. The program that
