@@ -37,9 +37,16 @@ PLAIN = acr digdir/ansattporten discovery examples/internal/axe examples/interna
 	internal/walk nhn/helseid norway pkce rar scope storage storage/combined
 BOTH = authorize client client/businesscert digdir/maskinporten dpop internal/commit internal/slow keyset provider pseudonym reliability \
 	resource session storage/memory storage/storagetest telemetry token
+# The tests of the texts of records, which have numbers of 64 bits, for processors of 32.
+X86   = GOOS=linux GOARCH=386 CGO_ENABLED=0
+TEXTS = $(addprefix $(MODULE)/,internal/record storage/memory)
 RACE = PORTNER_SLOW=1 CGO_ENABLED=1 go test -race -shuffle=on -vet=off -ldflags='-s -w' -timeout 15m -p 4 -tags servers
 test:
 	PORTNER_SLOW=1 go test -vet=off $(addprefix $(MODULE)/,$(PLAIN) $(BOTH))
+	$(X86) go vet $(TEXTS)
+	if $(X86) go test -vet=off -run '^$$' $(TEXTS) >/dev/null 2>&1; \
+	then $(X86) go test -vet=off -run '^(FuzzRecords|FuzzDecode|TestNumbers)$$' $(TEXTS); \
+	else echo "NOT RUN: this machine does not execute programs of 32 bits"; fi
 	$(RACE) $(filter-out $(addprefix $(MODULE)/,$(PLAIN)),$(shell go list work))
 
 # axe-core, with which the tests check the accessibility of the pages, from the npm registry into the user's cache.

@@ -54,7 +54,7 @@ func putStrings(b []byte, texts []string) []byte {
 }
 
 func (r *reader) strings() []string {
-	n := r.uvarint()
+	n := r.size()
 	if n == 0 {
 		return nil
 	}
@@ -83,7 +83,7 @@ func putRandom(b []byte, s string) []byte {
 }
 
 func (r *reader) random() string {
-	n := r.uvarint()
+	n := r.size()
 	if n == 0 {
 		return r.string()
 	}
@@ -93,7 +93,7 @@ func (r *reader) random() string {
 }
 
 func (r *reader) skipRandom() {
-	if n := r.uvarint(); n == 0 {
+	if n := r.size(); n == 0 {
 		r.string()
 	} else {
 		r.take(n - 1)
@@ -116,20 +116,23 @@ func (r *reader) take(n int) string {
 	return s
 }
 
-func (r *reader) uvarint() int {
-	var n uint64
+// uvarint reads a number that binary.AppendUvarint wrote.
+func (r *reader) uvarint() (n uint64) {
 	for shift := 0; ; shift += 7 {
 		c := r.take(1)[0]
 		n |= uint64(c&0x7f) << shift
 		if c < 0x80 {
-			return int(n)
+			return n
 		}
 	}
 }
 
+// size reads a length or a number of entries.
+func (r *reader) size() int { return int(r.uvarint()) }
+
 // varint reads a number that binary.AppendVarint wrote.
 func (r *reader) varint() int64 {
-	n := uint64(r.uvarint())
+	n := r.uvarint()
 	return int64(n>>1) ^ -int64(n&1)
 }
 
@@ -154,10 +157,10 @@ func (r *reader) optionalHash() (h storage.Hash) {
 	return r.hash()
 }
 
-func (r *reader) string() string { return r.take(r.uvarint()) }
+func (r *reader) string() string { return r.take(r.size()) }
 
 func (r *reader) bytes() []byte {
-	n := r.uvarint()
+	n := r.size()
 	if n == 0 {
 		return nil
 	}

@@ -121,7 +121,7 @@ func (s *Store) MostVisited() (most int) {
 func (t sessionText) Decode(user storage.Hash) storage.Session        { return t.decode(user) }
 func (t codeText) Redeemed(g grantText) codeText                      { return t.redeemed(g) }
 func (t codeText) Grant() grantText                                   { return t.grant() }
-func (t grantText) Alone() grantText                                  { return t.alone() }
+func (t grantText) First() grantText                                  { return t.first() }
 func (t grantText) Decode(user storage.Hash) storage.Grant            { return t.decode(user) }
 func (t codeText) Decode(user storage.Hash) storage.AuthorizationCode { return t.decode(user) }
 func (t accessText) Decode(id string) storage.AccessToken             { return t.decode(id) }

@@ -27,8 +27,9 @@ type grant struct {
 	used         bool   // the code was consumed
 	denied       bool   // the request was denied: there is no code
 	revoked      bool   // written with the stripe, too, and can be read with either
-	coded        bool   // record is a codeText
-	redeemed     bool   // there is a grant. It is written with the stripe, too, and can be read with either
+	// coded reports that record is a codeText, and redeemed that there is a grant. If the grant was redeemed they are written with the stripe,
+	// too, and can be read with either.
+	coded, redeemed bool
 }
 
 func (g *grant) slot() *slot { return &g.place }
@@ -87,7 +88,7 @@ func (g *grant) text() grantText {
 	return g.known()
 }
 
-// known returns the grant as it was redeemed, or as it was created with the code. The caller holds what guards record.
+// known returns the grant as it was redeemed, or as it was created with the code. The caller holds g, or its stripe if g was redeemed.
 func (g *grant) known() grantText {
 	if g.coded {
 		return codeText(g.record).grant()
@@ -576,5 +577,5 @@ func (s *Store) forgetCode(g *grant) {
 	if !g.denied {
 		s.codes.drop(code.hash())
 	}
-	g.record, g.coded = string(g.text().alone()), false
+	g.record, g.coded = string(g.text().first()), false
 }

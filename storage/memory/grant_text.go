@@ -8,8 +8,8 @@ import (
 	"github.com/portner-go/portner/storage"
 )
 
-// grantText is an encoded grant without its UserKey: end, flags, CreatedAt, the distance of AuthTime from it, the part that identifies it (ID, client, customer, session
-// ID), and the rest.
+// grantText is an encoded grant without its UserKey: end, flags, CreatedAt, the distance of AuthTime from it, the part that identifies it (ID,
+// client, customer, session ID), and the rest.
 type grantText string
 
 const (
@@ -21,9 +21,10 @@ const (
 const (
 	flagLoginOnly = 1 << iota
 	flagPseudonymous
-	flagExtras   // members that most grants do not have
-	flagDPoPKey  // the code has a DPoPKey: few have one, and a byte in each counts
-	flagReplaces // the grant with which the code was created follows
+	flagExtras                                // members that most grants do not have
+	flagDPoPKey                               // the code has a DPoPKey: few have one, and a byte in each counts
+	flagReplaces                              // the grant with which the code was created follows
+	codeFlags    = flagDPoPKey | flagReplaces // of a grant in the text of a code
 )
 
 func (t grantText) end() int64       { return intAt(string(t), 0) }
@@ -50,11 +51,15 @@ func (t grantText) compareAge(u grantText) int {
 	return strings.Compare(t.id(), u.id())
 }
 
-// isAt reports whether a text begins with t: no text of a grant is the beginning of another one.
-func (t grantText) isAt(u grantText) bool { return strings.HasPrefix(string(u), string(t)) }
+// begins reports whether u, which may be in the text of a code, has the grant t at its beginning. No text of a grant is the beginning of
+// another one.
+func (t grantText) begins(u grantText) bool {
+	const after = grantFlagsAt + 1
+	return len(t) <= len(u) && t[:grantFlagsAt] == u[:grantFlagsAt] && t[grantFlagsAt] == u[grantFlagsAt]&^codeFlags && t[after:] == u[after:len(t)]
+}
 
-// alone returns t without what follows it.
-func (t grantText) alone() grantText {
+// first returns the grant at the beginning of t, without what follows it.
+func (t grantText) first() grantText {
 	if t == "" {
 		return ""
 	}
@@ -64,7 +69,7 @@ func (t grantText) alone() grantText {
 
 // replaces reports whether t may be redeemed by a code of the same user with the grant u.
 func (t grantText) replaces(u grantText) bool {
-	if t.isAt(u) {
+	if t.begins(u) {
 		return true
 	}
 	r := u.identity()
@@ -195,7 +200,7 @@ func (t codeText) grant() grantText {
 // redeemed returns the text with the grant that was redeemed.
 func (t codeText) redeemed(g grantText) codeText {
 	created := t.grant()
-	if g.isAt(created) {
+	if g.begins(created) {
 		return t
 	}
 	var room scratch

@@ -7,8 +7,8 @@ import (
 )
 
 // shardCount is the number of shards of an index, a queue and the users. Shards are small, so that growing one takes far less
-// than 5 ms with millions of records, and two cores rarely need the same. It is not a power of two: Go's maps double in size, and
-// with a million records they are three quarters full with 160 shards, and half full with 128 or 256.
+// than 5 ms with millions of records, and two cores rarely need the same. It is not a power of two: the tables that are maps of Go double in
+// size, and with a million records they are three quarters full with 160 shards, and half full with 128 or 256.
 const shardCount = 160
 
 // index finds the numbers of records by the seeded 64-bit hash of a key. The record has the whole key, and the caller compares it. Two keys
@@ -23,7 +23,7 @@ type index[T placed] struct {
 type indexShard struct {
 	mu sync.Mutex
 	numbers
-	_ [16]byte // a cache line of its own
+	_ [24]byte // a cache line of its own
 }
 
 func newIndex[T placed](records *directory[T]) *index[T] {

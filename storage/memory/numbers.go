@@ -6,7 +6,7 @@ import (
 )
 
 // numbers is a map from seeded hashes to the numbers of records. A map of Go takes 13 bytes for each slot, of which half are free after it
-// doubled: 15 to 30 bytes for an entry. This one takes 13 to 17, because it grows by a quarter.
+// doubled: 15 to 30 bytes for an entry. This one takes 13 to 20, because it grows by a quarter.
 //
 // The entries are in ascending order of their hashes. Each is at its home, or right after the entries that are in its way. The home of a
 // hash is at the same share of the table as the hash among all hashes.
@@ -15,6 +15,9 @@ type numbers struct {
 	homes  uint32
 	n      uint32
 }
+
+// leastHomes is the number of homes of the smallest table.
+const leastHomes = 8
 
 // entry is a place. It is free if number is 0. The hash is in halves so that a place takes 12 bytes.
 type entry struct{ high, low, number uint32 }
@@ -81,16 +84,16 @@ func (t *numbers) drop(h uint64) {
 	switch t.n--; {
 	case t.n == 0:
 		*t = numbers{}
-	case t.n < t.homes/4:
+	case t.n < t.homes/4 && t.homes > leastHomes:
 		t.resize(t.homes / 2)
 	}
 }
 
 // resize gives the table at least a number of homes, and uses the memory that the allocator adds to it. It takes 0.2 ms for 100,000 entries.
 func (t *numbers) resize(homes uint32) {
-	const least, after = 8, 4
+	const after = 4
 	old := t.places
-	t.places = slices.Grow([]entry(nil), int(max(homes, least)+after))
+	t.places = slices.Grow([]entry(nil), int(max(homes, leastHomes)+after))
 	t.homes = uint32(cap(t.places) - after)
 	t.places = t.places[:t.homes]
 	clear(t.places)
@@ -107,6 +110,9 @@ func (t *numbers) resize(homes uint32) {
 // room returns a place after it made sure that the table has it: the entries at the end may need some more.
 func (t *numbers) room(at int) int {
 	if at == len(t.places) {
+		if at == cap(t.places) { // append alone would add a quarter
+			t.places = append(slices.Grow([]entry(nil), at+8), t.places...)
+		}
 		t.places = append(t.places, entry{})
 	}
 	return at

@@ -118,7 +118,7 @@ func (t sessionText) decode(userKey storage.Hash) storage.Session {
 }
 
 func (r *reader) circles(start int64) []storage.Circle {
-	n := r.uvarint()
+	n := r.size()
 	if n == 0 {
 		return nil
 	}
@@ -130,7 +130,7 @@ func (r *reader) circles(start int64) []storage.Circle {
 }
 
 func (r *reader) clients(start int64) []storage.SessionClient {
-	n := r.uvarint()
+	n := r.size()
 	if n == 0 {
 		return nil
 	}

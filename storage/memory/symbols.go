@@ -71,7 +71,7 @@ func putSymbols(b []byte, texts []string) []byte {
 }
 
 func (r *reader) symbol() string {
-	n := r.uvarint()
+	n := r.size()
 	if n == 0 {
 		return r.string()
 	}
@@ -79,7 +79,7 @@ func (r *reader) symbol() string {
 }
 
 func (r *reader) symbols() []string {
-	n := r.uvarint()
+	n := r.size()
 	if n == 0 {
 		return nil
 	}
