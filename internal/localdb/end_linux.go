@@ -17,8 +17,8 @@ var reserved struct {
 	all []net.Listener
 }
 
-// reserve reserves a port for this process, and reports whether no process with this package has done so before. The reservation is a
-// socket without a file: its name is free again when the process has ended.
+// reserve reserves a port for this process, and reports whether no other process with this package has done so before. The reservation is
+// a socket without a file: its name is free again when the process has ended.
 func reserve(port int) bool {
 	l, err := net.Listen("unix", "@portner-port-"+strconv.Itoa(port))
 	if err != nil {

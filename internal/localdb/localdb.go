@@ -15,6 +15,7 @@ import (
 	"runtime"
 	"slices"
 	"strconv"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -182,14 +183,17 @@ func freePort(port int) (int, error) {
 	return FreePort()
 }
 
+// given has the ports that FreePort has returned.
+var given sync.Map
+
 // FreePort returns a loopback port for a server that a process will start, and start again. It is below the ports that the kernel chooses for
-// connections and for listeners without a port: none of them takes it while no server listens. On Linux no process that calls FreePort gets
-// it again before this one ends.
+// connections and for listeners without a port: none of them takes it while no server listens. A process gets a port once. On Linux no
+// other process that calls FreePort gets it before this one ends.
 func FreePort() (int, error) {
 	const low, high = 10_000, 20_000
 	for i := range high - low {
 		port := low + (61*os.Getpid()+i)%(high-low)
-		if !reserve(port) {
+		if _, again := given.LoadOrStore(port, true); again || !reserve(port) {
 			continue
 		}
 		if l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port))); err == nil {
