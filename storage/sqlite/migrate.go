@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"context"
 	"embed"
 	"errors"
 	"fmt"
@@ -85,15 +86,15 @@ func (c *conn) migrate(texts []string, timeout time.Duration) error {
 	return c.apply(texts)
 }
 
-// patiently executes statements that SQLite does not wait for: two processes may make the file at the same time.
+// patiently executes statements that SQLite does not wait for: two processes may make the file at the same time. It begins its last attempt
+// when timeout has passed.
 func (c *conn) patiently(timeout time.Duration, sql string) error {
-	const pause = 5 * time.Millisecond
-	var err error
-	for range max(1, timeout/pause) {
-		if err = c.db.Exec(sql); err == nil || !errors.Is(err, sqlite3.BUSY) {
-			break
-		}
-		time.Sleep(pause)
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
+	defer cancel()
+	err := c.db.Exec(sql)
+	for errors.Is(err, sqlite3.BUSY) && ctx.Err() == nil {
+		time.Sleep(5 * time.Millisecond)
+		err = c.db.Exec(sql)
 	}
 	if err != nil {
 		return fault(err)
