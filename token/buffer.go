@@ -131,18 +131,6 @@ func (b *buffer) texts(name string, list []string) {
 	b.buf = append(b.buf, ']')
 }
 
-// object writes an object whose members are strings.
-func (b *buffer) object(members [][2]string) {
-	b.buf = append(b.buf, '{')
-	for _, m := range members {
-		b.separate()
-		b.string(m[0])
-		b.buf = append(b.buf, ':')
-		b.string(m[1])
-	}
-	b.closeObject()
-}
-
 // optionalTexts is texts, but leaves out an empty array.
 func (b *buffer) optionalTexts(name string, list []string) {
 	if len(list) > 0 {

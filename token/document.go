@@ -131,24 +131,6 @@ func (d *Document) SetString(name, value string) {
 	d.out.closeObject()
 }
 
-// SetObject is Set for an object whose members are strings, pairs of a name and a value. It does not allocate in a document that is not
-// pseudonymous.
-func (d *Document) SetObject(name string, members ...[2]string) {
-	if !d.accepts(name) {
-		return
-	}
-	d.out.openMember(name)
-	start := len(d.out.buf)
-	d.out.object(members)
-	if d.Pseudonymous {
-		if err := d.out.stripValue(start); err != nil {
-			d.fail(name, err)
-			return
-		}
-	}
-	d.out.closeObject()
-}
-
 // HasScope reports whether the token has the scope.
 func (d *Document) HasScope(name string) bool { return slices.Contains(d.Scopes, name) }
 
@@ -252,6 +234,7 @@ func (b *buffer) stripValue(start int) error {
 	if err != nil {
 		return err
 	}
+	clear(text) // what is left out does not stay behind the end of the text
 	b.buf = b.buf[:start]
 	return b.add(value)
 }

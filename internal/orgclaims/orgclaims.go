@@ -29,7 +29,6 @@ func Text(d *token.Document, name, value string) {
 
 func add(d *token.Document, name, orgno string) {
 	if orgno != "" && !d.Has(name) {
-		id := norway.OrgIdentifier(orgno)
-		d.SetObject(name, [2]string{"authority", id.Authority}, [2]string{"ID", id.ID})
+		d.Set(name, norway.OrgIdentifier(orgno))
 	}
 }
