@@ -347,6 +347,8 @@ func TestRefusedChanges(t *testing.T) {
 		"two scopes to replace":         {"PUT", "/scopes?scope=nav:a&scope=nav:b", `{"description":"x"}`, 400, []string{"scope"}},
 		"no scope to remove":            {"DELETE", "/scopes?scope=", "", 400, []string{"scope"}},
 		"two scopes to read":            {"GET", "/scopes?scope=nav:a&scope=nav:b", "", 400, []string{"scope"}},
+		"a malformed scope to read":     {"GET", "/scopes?scope=%zz", "", 400, []string{"scope"}},
+		"the access of a malformed one": {"GET", "/scopes/access?scope=%zz", "", 400, []string{"scope"}},
 		"the access of two scopes":      {"GET", "/scopes/access?scope=nav:a&scope=nav:b", "", 400, []string{"scope"}},
 		"a scope that does not exist":   {"PUT", "/scopes?scope=nav:none", `{"description":"x"}`, 404, nil},
 		"a user without a number":       {"POST", "/users", `{"username":"kari"}`, 400, []string{"pid"}},

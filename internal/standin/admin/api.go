@@ -191,7 +191,7 @@ func (h *handler) routeClients(api router, l List) {
 // routeScopes adds the paths of scopes, whose names have slashes: a parameter has the name.
 func (h *handler) routeScopes(api router, l List) {
 	api("GET /scopes", func(r *http.Request) (int, any, error) {
-		if !r.URL.Query().Has("scope") {
+		if !hasScope(r) {
 			return h.getList(r, l)
 		}
 		name, err := scopeOf(r)
@@ -247,6 +247,12 @@ func scopeOf(r *http.Request) (string, error) {
 	}
 }
 
+// hasScope reports whether a request is for one scope. It is true for a malformed query, which scopeOf rejects.
+func hasScope(r *http.Request) bool {
+	q, err := httpx.ParseQuery(r.URL.RawQuery)
+	return err != nil || q.Count("scope") > 0
+}
+
 // routeAccess adds the paths of the access of organisations to scopes.
 func (h *handler) routeAccess(api router, l List) {
 	list := func(scope string) (int, any, error) {
@@ -260,7 +266,7 @@ func (h *handler) routeAccess(api router, l List) {
 		return http.StatusOK, found, err
 	}
 	api("GET /scopes/access", func(r *http.Request) (int, any, error) {
-		if !r.URL.Query().Has("scope") {
+		if !hasScope(r) {
 			return list("")
 		}
 		name, err := scopeOf(r)

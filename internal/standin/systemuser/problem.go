@@ -118,7 +118,7 @@ func malformed(at, text string) error {
 }
 
 // invalidParameters returns the problem of parameters of the query. found has the texts of each.
-func invalidParameters(found map[string]any) error { return invalidModel("parameter_missing", found) }
+func invalidParameters(found map[string]any) error { return invalidModel("parameters_invalid", found) }
 
 func invalidModel(reason string, found map[string]any) *problem {
 	return &problem{
