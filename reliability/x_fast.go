@@ -57,7 +57,7 @@ func fast(t *trial, defect string, sweep, length time.Duration) {
 		t.sleep(length / 10)
 		samples = append(samples, c.stats(c.nodes[0]))
 	}
-	for m.logins.Load() < enoughLogins && t.Err() == nil { // on a machine with other load
+	for m.logins.Load() < enoughLogins && t.Err() == nil && !t.isBroken() { // on a machine with other load
 		t.sleep(length / 10)
 	}
 	last := c.stats(c.nodes[0])
