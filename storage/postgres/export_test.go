@@ -7,6 +7,9 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
+// DocumentedTimeout is the default that Config promises, before init makes it longer.
+var DocumentedTimeout = defaultTimeout
+
 // A slow machine is no fault. What depends on the timeout calls Hurried.
 func init() { defaultTimeout = maxTimeout }
 

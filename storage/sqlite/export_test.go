@@ -8,6 +8,9 @@ import (
 	"github.com/ncruces/go-sqlite3"
 )
 
+// DocumentedTimeout is the default that Config promises, before init makes it longer.
+var DocumentedTimeout = defaultTimeout
+
 // A slow machine is no fault.
 func init() { defaultTimeout = time.Minute }
 

@@ -1,0 +1,16 @@
+package sqlite_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/portner-go/portner/storage/sqlite"
+)
+
+// TestDefaultTimeout: the default is that of the documentation, also if the other tests have a longer one.
+func TestDefaultTimeout(t *testing.T) {
+	t.Parallel()
+	require.Equal(t, 3*time.Second, sqlite.DocumentedTimeout)
+}
